@@ -1,0 +1,2 @@
+//! The roles of the one binary.
+fn main() {}

@@ -1,0 +1,45 @@
+//! The words: what images, containers and networks *are*, as plain values.
+//!
+//! Every floor above speaks in these types; the front ends show them, the store keeps them, the engine changes them. Nothing
+//! here reads a file, a clock or an environment variable, and nothing here knows tokio or nix. A value that exists is valid:
+//! an [`ImageReference`] has been parsed, a [`ContainerName`] holds only characters a name may hold.
+//!
+//! | file | words |
+//! |---|---|
+//! | `digest` | [`Digest`], [`DiffId`], [`ChainId`], [`ImageId`] |
+//! | `id` | [`ContainerId`], [`NetworkId`], [`ContainerName`] |
+//! | `reference` | [`ImageReference`] |
+//! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
+//! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
+//! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
+//! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
+//! | `usage` | [`Usage`] |
+//! | `units` | sizes and spans of time as people read and write them |
+
+mod container;
+mod digest;
+mod event;
+mod id;
+mod image;
+mod network;
+mod reference;
+pub mod units;
+mod usage;
+
+pub use container::{
+    Container, ContainerConfig, CreateContainer, ExecRequest, Exit, Limits, Mount, MountKind,
+    NetworkRequest, State, Verb,
+};
+pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
+pub use event::{Event, Occurrence, Subject};
+pub use id::{ContainerId, ContainerName, IdError, NameError, NetworkId};
+pub use image::{
+    Change, ChangedEntry, Dependent, EntryKind, HistoryEntry, Image, ImageConfig, Layer,
+    LayerEntry, Whiteout,
+};
+pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode};
+pub use reference::{ImageReference, ReferenceError};
+pub use usage::Usage;
+
+/// A point in time, UTC, to the nanosecond.
+pub type Timestamp = jiff::Timestamp;

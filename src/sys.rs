@@ -1,0 +1,15 @@
+//! The kernel: everything below is a system call, a file of `/proc` or `/sys`, or a netlink message.
+//!
+//! This is the only room that says `unsafe`. It knows processes, mounts and links, not containers or images, and it knows no
+//! tokio: whatever blocks here blocks its caller, and says so.
+
+#![expect(
+    unsafe_code,
+    reason = "this room is where the kernel is spoken to; each block states its case"
+)]
+
+mod error;
+pub mod files;
+pub mod process;
+
+pub use error::{At, Result, SysError};

@@ -1,0 +1,143 @@
+//! Processes by an identity that outlives the reuse of their number.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Result, SysError, files};
+
+/// A process: its number and when it started, which together never come again before the next boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The number, in the process namespace of this program.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (`proc_pid_stat(5)`, field 22).
+    pub start: u64,
+}
+
+impl ProcessId {
+    /// Looks up the process that has this number now.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no such process.
+    pub fn of(pid: i32) -> Result<Self> {
+        let stat = Stat::read(pid)?;
+        Ok(Self {
+            pid,
+            start: stat.start,
+        })
+    }
+
+    /// Gives this process.
+    ///
+    /// # Errors
+    /// What the kernel says, when `/proc` cannot be read.
+    pub fn current() -> Result<Self> {
+        Self::of(nix::unistd::getpid().as_raw())
+    }
+
+    /// Tells whether that very process still runs; a zombie does not.
+    pub fn is_alive(&self) -> bool {
+        Stat::read(self.pid)
+            .is_ok_and(|stat| stat.start == self.start && !matches!(stat.state, 'Z' | 'X'))
+    }
+}
+
+/// What `/proc/PID/stat` says (`proc_pid_stat(5)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// `R`, `S`, `D`, `Z`, …
+    pub state: char,
+    /// The parent's number.
+    pub parent: i32,
+    /// Clock ticks spent in user and kernel mode.
+    pub ticks: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Clock ticks after boot at which it started.
+    pub start: u64,
+    /// Resident memory in pages.
+    pub resident_pages: u64,
+}
+
+impl Stat {
+    /// Reads it for one process.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no such process.
+    pub fn read(pid: i32) -> Result<Self> {
+        let path = PathBuf::from(format!("/proc/{pid}/stat"));
+        let text = files::read(&path)?;
+        Self::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| {
+            SysError::new(
+                "read",
+                path.display(),
+                std::io::Error::other("it has another form than expected"),
+            )
+        })
+    }
+
+    /// Reads the fields after the name, which may itself hold spaces and brackets.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, after_name) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+        // Field n of the manual page is fields[n - 3] here.
+        let number = |field: usize| {
+            fields
+                .get(field - 3)
+                .and_then(|text| text.parse::<u64>().ok())
+        };
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            ticks: number(14)? + number(15)?,
+            threads: number(20)?,
+            start: number(22)?,
+            resident_pages: number(24)?,
+        })
+    }
+}
+
+/// Gives the identity of this boot of the machine, which changes with each.
+///
+/// # Errors
+/// What the kernel says, when `/proc` cannot be read.
+pub fn boot_id() -> Result<String> {
+    let path = PathBuf::from("/proc/sys/kernel/random/boot_id");
+    Ok(files::read_text(&path)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_its_number_alone_is_not_enough() {
+        let current = ProcessId::current().unwrap();
+        assert!(current.is_alive());
+        assert!(
+            !ProcessId {
+                start: current.start + 1,
+                ..current
+            }
+            .is_alive()
+        );
+    }
+
+    #[test]
+    fn a_name_with_spaces_and_brackets_does_not_shift_the_fields() {
+        let text = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 10 20 0 0 20 0 3 0 12345 1000 42 0";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!(
+            stat,
+            Stat {
+                state: 'S',
+                parent: 1,
+                ticks: 30,
+                threads: 3,
+                start: 12345,
+                resident_pages: 42
+            }
+        );
+    }
+}
