@@ -8,8 +8,10 @@
     reason = "this room is where the kernel is spoken to; each block states its case"
 )]
 
+pub mod cgroup;
 mod error;
 pub mod files;
 pub mod process;
+pub mod userns;
 
 pub use error::{At, Result, SysError};
