@@ -1,2 +1,3 @@
-//! The roles of the one binary.
+//! The one binary; its roles come with the rooms.
+
 fn main() {}

@@ -282,14 +282,9 @@ mod tests {
 
     #[test]
     fn verbs_follow_the_state() {
-        let running = State::Running {
-            started: Timestamp::UNIX_EPOCH,
-        };
-        let exited = State::Exited {
-            started: None,
-            finished: Timestamp::UNIX_EPOCH,
-            exit: Exit::default(),
-        };
+        let running = State::Running { started: Timestamp::UNIX_EPOCH };
+        let exited =
+            State::Exited { started: None, finished: Timestamp::UNIX_EPOCH, exit: Exit::default() };
         for (state, verb, allowed) in [
             (&State::Created, Verb::Start, true),
             (&State::Created, Verb::Stop, false),

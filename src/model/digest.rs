@@ -64,12 +64,9 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let hex = text
-            .strip_prefix("sha256:")
-            .ok_or_else(|| DigestError::Algorithm(text.to_owned()))?;
-        super::id::from_hex(hex)
-            .map(Self)
-            .ok_or_else(|| DigestError::Hex(text.to_owned()))
+        let hex =
+            text.strip_prefix("sha256:").ok_or_else(|| DigestError::Algorithm(text.to_owned()))?;
+        super::id::from_hex(hex).map(Self).ok_or_else(|| DigestError::Hex(text.to_owned()))
     }
 }
 
@@ -139,21 +136,9 @@ mod tests {
 
     #[test]
     fn a_digest_that_is_none_says_what_is_wrong() {
-        assert!(matches!(
-            "sha512:00".parse::<Digest>(),
-            Err(DigestError::Algorithm(_))
-        ));
-        assert!(matches!(
-            "sha256:00".parse::<Digest>(),
-            Err(DigestError::Hex(_))
-        ));
-        assert!(matches!(
-            EMPTY.to_uppercase().parse::<Digest>(),
-            Err(DigestError::Algorithm(_))
-        ));
-        assert!(matches!(
-            EMPTY.replace('e', "E").parse::<Digest>(),
-            Err(DigestError::Hex(_))
-        ));
+        assert!(matches!("sha512:00".parse::<Digest>(), Err(DigestError::Algorithm(_))));
+        assert!(matches!("sha256:00".parse::<Digest>(), Err(DigestError::Hex(_))));
+        assert!(matches!(EMPTY.to_uppercase().parse::<Digest>(), Err(DigestError::Algorithm(_))));
+        assert!(matches!(EMPTY.replace('e', "E").parse::<Digest>(), Err(DigestError::Hex(_))));
     }
 }

@@ -134,9 +134,7 @@ impl FromStr for ContainerName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let holds = text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+        let holds = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
         if begins && holds && text.len() <= 128 {
             Ok(Self(text.to_owned()))
         } else {

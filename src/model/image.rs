@@ -35,9 +35,7 @@ impl Image {
 
     /// Gives what to call it: its first name, or its short id.
     pub fn display_name(&self) -> String {
-        self.references
-            .first()
-            .map_or_else(|| self.id.0.short(), ToString::to_string)
+        self.references.first().map_or_else(|| self.id.0.short(), ToString::to_string)
     }
 }
 

@@ -132,12 +132,7 @@ impl FromStr for ImageReference {
             (None, None) => Some(DEFAULT_TAG),
             (tag, _) => tag,
         };
-        Ok(Self {
-            registry: registry.to_owned(),
-            repository,
-            tag: tag.map(str::to_owned),
-            digest,
-        })
+        Ok(Self { registry: registry.to_owned(), repository, tag: tag.map(str::to_owned), digest })
     }
 }
 
@@ -227,16 +222,8 @@ mod tests {
             ("debian:12", "docker.io/library/debian:12", "debian:12"),
             ("me/app", "docker.io/me/app:latest", "me/app:latest"),
             ("localhost/app:1", "localhost/app:1", "localhost/app:1"),
-            (
-                "127.0.0.1:5000/a/b",
-                "127.0.0.1:5000/a/b:latest",
-                "127.0.0.1:5000/a/b:latest",
-            ),
-            (
-                "index.docker.io/x",
-                "docker.io/library/x:latest",
-                "x:latest",
-            ),
+            ("127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b:latest", "127.0.0.1:5000/a/b:latest"),
+            ("index.docker.io/x", "docker.io/library/x:latest", "x:latest"),
             ("docker.io/library/x:1", "docker.io/library/x:1", "x:1"),
             (
                 &format!("quay.io/a__b/c-d@{digest}"),
@@ -252,29 +239,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_kind() {
-        for bad in [
-            "", ":tag", "UPPER", "a//b", "a/", "/a", "a b", "a___b", "a.", "-a/b", "a..b",
-        ] {
-            assert!(
-                matches!(bad.parse::<ImageReference>(), Err(ReferenceError::Name(_))),
-                "{bad}"
-            );
+        for bad in ["", ":tag", "UPPER", "a//b", "a/", "/a", "a b", "a___b", "a.", "-a/b", "a..b"] {
+            assert!(matches!(bad.parse::<ImageReference>(), Err(ReferenceError::Name(_))), "{bad}");
         }
         for bad in ["a:", "a:-x", "a:b c", &format!("a:{}", "x".repeat(129))] {
-            assert!(
-                matches!(bad.parse::<ImageReference>(), Err(ReferenceError::Tag(_))),
-                "{bad}"
-            );
+            assert!(matches!(bad.parse::<ImageReference>(), Err(ReferenceError::Tag(_))), "{bad}");
         }
-        assert!(matches!(
-            "a@sha256:1".parse::<ImageReference>(),
-            Err(ReferenceError::Digest(_))
-        ));
+        assert!(matches!("a@sha256:1".parse::<ImageReference>(), Err(ReferenceError::Digest(_))));
         let long = "a/".repeat(127) + "bcd";
-        assert!(matches!(
-            long.parse::<ImageReference>(),
-            Err(ReferenceError::Long(_))
-        ));
+        assert!(matches!(long.parse::<ImageReference>(), Err(ReferenceError::Long(_))));
     }
 
     proptest! {

@@ -48,9 +48,7 @@ fn scaled(bytes: u64, base: u32, units: &[&str]) -> String {
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     let wrong = || SizeError(text.to_owned());
     let lower = text.trim().to_ascii_lowercase();
-    let end = lower
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(lower.len());
+    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(end);
     let shift = match unit {
         "" | "b" => 0,
@@ -63,9 +61,7 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(1 << shift).ok_or_else(wrong);
     }
-    let fraction: f64 = number
-        .parse()
-        .map_err(|_error: std::num::ParseFloatError| wrong())?;
+    let fraction: f64 = number.parse().map_err(|_error: std::num::ParseFloatError| wrong())?;
     #[expect(clippy::cast_precision_loss, reason = "2 to the 40th is exact")]
     let bytes = fraction * (1_u64 << shift) as f64;
     #[expect(
@@ -73,11 +69,7 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
         clippy::cast_sign_loss,
         reason = "checked to be in range"
     )]
-    if (0.0..9.0e18).contains(&bytes) {
-        Ok(bytes as u64)
-    } else {
-        Err(wrong())
-    }
+    if (0.0..9.0e18).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
 /// Writes a span roughly, as `docker ps` does: `About a minute`, `3 hours`, `2 weeks`.
@@ -145,17 +137,7 @@ mod tests {
         ] {
             assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
         }
-        for bad in [
-            "",
-            "m",
-            "-1",
-            "1x",
-            "1.2.3",
-            "99999999999t",
-            "nan",
-            "inf",
-            "1e3",
-        ] {
+        for bad in ["", "m", "-1", "1x", "1.2.3", "99999999999t", "nan", "inf", "1e3"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
     }

@@ -1,3 +1,0 @@
-//! The terminal UI.
-
-pub(crate) mod theme;
