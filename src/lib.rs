@@ -1,3 +1,4 @@
 //! Estiba: an interactive terminal UI that manages containers on an engine of its own. The map comes with the whole.
 
 pub mod model;
+pub mod sys;

@@ -1,0 +1,34 @@
+//! The kernel: everything below is a system call, a file of `/proc` or `/sys`, or a netlink message.
+//!
+//! This is the only room that says `unsafe`. It knows processes, mounts and links, not containers or images, and it knows no
+//! tokio: whatever blocks here blocks its caller, and says so.
+
+#![expect(
+    unsafe_code,
+    reason = "this room is where the kernel is spoken to; each block states its case"
+)]
+
+pub mod beneath;
+pub mod caps;
+pub mod cgroup;
+pub mod channel;
+pub mod clone;
+mod error;
+pub mod files;
+pub mod holders;
+pub mod mount;
+pub mod namespace;
+pub mod netlink;
+pub mod pidfd;
+pub mod poll;
+pub mod process;
+pub mod program;
+pub mod pty;
+pub mod root;
+pub mod seccomp;
+pub mod socket;
+pub mod spawn;
+pub mod tty;
+pub mod userns;
+
+pub use error::{At, Result, SysError};

@@ -1,0 +1,377 @@
+//! Control groups, version 1, version 2 and both at once (cgroups(7)).
+
+mod hierarchy;
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::errno::Errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub use self::hierarchy::Hierarchies;
+use self::hierarchy::{Hierarchy, Version, detect};
+use super::{At as _, Result, SysError, files};
+
+/// How long [`Cgroup::remove`] and [`Cgroup::kill_all`] wait for dying processes.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The length of a scheduling period, in microseconds; the kernel's default.
+const PERIOD: u64 = 100_000;
+
+/// The controllers that groups of version 2 get, where they are to be had.
+const ENABLED: [&str; 3] = ["+cpu", "+memory", "+pids"];
+
+/// A control group of ours, in every hierarchy that is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cgroup {
+    name: String,
+    groups: Vec<Group>,
+}
+
+/// A control group in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    version: Version,
+    controllers: Vec<String>,
+    path: PathBuf,
+}
+
+/// What a control group has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Processor time.
+    pub cpu: Duration,
+    /// Bytes, droppable page cache not counted.
+    pub memory: u64,
+    /// Bytes, if limited.
+    pub memory_limit: Option<u64>,
+    /// Processes and threads.
+    pub pids: u64,
+}
+
+impl Cgroup {
+    /// Makes the group `name` (like `estiba/HEX`) below where this process may make groups; `None` when it may nowhere (rootless without delegation).
+    ///
+    /// # Errors
+    /// What the kernel says, other than that this process may not.
+    pub fn create(name: &str) -> Result<Option<Self>> {
+        let mut made = Self { name: name.to_owned(), groups: Vec::new() };
+        for hierarchy in detect(is_root_of_host())? {
+            match Group::create(&hierarchy, name) {
+                Ok(Some(group)) => made.groups.push(group),
+                // One missing hierarchy leaves limits that would silently not hold: then rather none.
+                Ok(None) => {
+                    made.remove()?;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    // The first cause is the one to tell.
+                    drop(made.remove());
+                    return Err(error);
+                }
+            }
+        }
+        Ok((!made.groups.is_empty()).then_some(made))
+    }
+
+    /// Names a group that exists; `None` when it does not.
+    pub fn find(name: &str) -> Option<Self> {
+        let hierarchies = detect(is_root_of_host()).ok()?;
+        let groups: Vec<Group> =
+            hierarchies.iter().filter_map(|hierarchy| Group::find(hierarchy, name)).collect();
+        (!groups.is_empty()).then(|| Self { name: name.to_owned(), groups })
+    }
+
+    /// Gives the name it was made with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Limits memory, and swap to as much again, to `bytes`.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no memory controller.
+    pub fn limit_memory(&self, bytes: u64) -> Result<()> {
+        let group = self.having("memory")?;
+        let (limit, swap, with_swap) = match group.version {
+            Version::One => {
+                ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", bytes.saturating_mul(2))
+            }
+            Version::Two => ("memory.max", "memory.swap.max", bytes),
+        };
+        group.write(limit, &bytes.to_string())?;
+        match group.write(swap, &with_swap.to_string()) {
+            // A kernel that does not count swap.
+            Err(error) if is_absent(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Limits processor time, in thousandths of one processor.
+    ///
+    /// # Errors
+    /// What the kernel says (it refuses less than 10); not found when there is no processor controller.
+    pub fn limit_cpu(&self, millicpus: u64) -> Result<()> {
+        let group = self.having("cpu")?;
+        let quota = millicpus.saturating_mul(PERIOD / 1000);
+        match group.version {
+            Version::One => {
+                group.write("cpu.cfs_period_us", &PERIOD.to_string())?;
+                group.write("cpu.cfs_quota_us", &quota.to_string())
+            }
+            Version::Two => group.write("cpu.max", &format!("{quota} {PERIOD}")),
+        }
+    }
+
+    /// Limits the number of processes and threads.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no controller for it.
+    pub fn limit_pids(&self, pids: u64) -> Result<()> {
+        self.having("pids")?.write("pids.max", &pids.to_string())
+    }
+
+    /// Moves a process into the group.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add(&self, pid: i32) -> Result<()> {
+        let pid = pid.to_string();
+        self.groups.iter().try_for_each(|group| group.write("cgroup.procs", &pid))
+    }
+
+    /// Opens a directory for `CLONE_INTO_CGROUP`, on pure version 2 only.
+    pub fn clone_target(&self) -> Option<OwnedFd> {
+        match self.groups.as_slice() {
+            [group] if group.version == Version::Two => files::pin(&group.path).ok(),
+            _ => None,
+        }
+    }
+
+    /// Reads what the group uses now; what no controller counts is zero.
+    ///
+    /// # Errors
+    /// Not found when the group is gone.
+    pub fn read(&self) -> Result<Reading> {
+        if let Some(gone) = self.groups.iter().find(|group| !files::exists(&group.path)) {
+            return Err(SysError::new("read", gone.path.display(), Errno::ENOENT));
+        }
+        let mut reading = Reading::default();
+        for group in &self.groups {
+            group.add_to(&mut reading);
+        }
+        Ok(reading)
+    }
+
+    /// Counts how often the kernel killed something in the group for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        let count = |group: &Group| match group.version {
+            Version::One => group.field("memory.oom_control", "oom_kill"),
+            Version::Two => group.field("memory.events", "oom_kill"),
+        };
+        self.groups.iter().filter_map(count).sum()
+    }
+
+    /// Kills every process in the group.
+    ///
+    /// # Errors
+    /// What the kernel says; timed out when new ones keep coming.
+    pub fn kill_all(&self) -> Result<()> {
+        let Some(group) = self.groups.first() else {
+            return Ok(());
+        };
+        match group.write("cgroup.kill", "1") {
+            // Version 1, and version 2 before Linux 5.14.
+            Err(error) if is_absent(&error) => {}
+            other => return other,
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let pids = group.processes();
+            if pids.is_empty() {
+                return Ok(());
+            }
+            for pid in pids {
+                // Gone already is as good.
+                let _gone = nix::sys::signal::kill(
+                    nix::unistd::Pid::from_raw(pid),
+                    nix::sys::signal::Signal::SIGKILL,
+                );
+            }
+            if Instant::now() > deadline {
+                return Err(SysError::new("empty", group.path.display(), Errno::ETIMEDOUT));
+            }
+            group.pause();
+        }
+    }
+
+    /// Removes it, waiting briefly for dying processes; its absence is no failure.
+    ///
+    /// # Errors
+    /// What the kernel says; busy when processes live on in it.
+    pub fn remove(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        // All are tried; the first failure is told.
+        let results: Vec<Result<()>> =
+            self.groups.iter().map(|group| group.remove(deadline)).collect();
+        results.into_iter().collect()
+    }
+
+    fn having(&self, controller: &str) -> Result<&Group> {
+        let has = |group: &&Group| {
+            group.version == Version::Two || group.controllers.iter().any(|one| one == controller)
+        };
+        self.groups.iter().find(has).ok_or_else(|| {
+            let reason = io::Error::new(
+                io::ErrorKind::NotFound,
+                "this machine has no such controller for control groups",
+            );
+            SysError::new("limit", controller, reason)
+        })
+    }
+}
+
+impl Group {
+    /// Makes a group and those above it; `None` when this process may not.
+    fn create(hierarchy: &Hierarchy, name: &str) -> Result<Option<Self>> {
+        for base in &hierarchy.bases {
+            match Self::create_below(base, hierarchy.version, name) {
+                Ok(path) => return Ok(Some(Self::at(hierarchy, path))),
+                Err(error) if is_forbidden(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn create_below(base: &Path, version: Version, name: &str) -> Result<PathBuf> {
+        let mut path = base.to_path_buf();
+        for part in name.split('/') {
+            if version == Version::Two {
+                enable_controllers(&path);
+            }
+            path.push(part);
+            files::make_dir(&path)?;
+        }
+        Ok(path)
+    }
+
+    fn find(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
+        let mut paths = hierarchy.bases.iter().map(|base| base.join(name));
+        let path = paths.find(|path| files::exists(path))?;
+        Some(Self::at(hierarchy, path))
+    }
+
+    fn at(hierarchy: &Hierarchy, path: PathBuf) -> Self {
+        Self { version: hierarchy.version, controllers: hierarchy.controllers.clone(), path }
+    }
+
+    fn write(&self, file: &str, text: &str) -> Result<()> {
+        write_existing(&self.path.join(file), text)
+    }
+
+    fn number(&self, file: &str) -> Option<u64> {
+        let text = files::read_text(&self.path.join(file)).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Reads one line of a file of `name value` lines.
+    fn field(&self, file: &str, name: &str) -> Option<u64> {
+        let text = files::read_text(&self.path.join(file)).ok()?;
+        text.lines().find_map(|line| {
+            let (key, value) = line.split_once(' ')?;
+            (key == name).then(|| value.parse().ok())?
+        })
+    }
+
+    fn processes(&self) -> Vec<i32> {
+        let text = files::read_text(&self.path.join("cgroup.procs")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    fn add_to(&self, reading: &mut Reading) {
+        let (cpu, used, droppable, limit) = match self.version {
+            Version::One => (
+                self.number("cpuacct.usage").map(Duration::from_nanos),
+                self.number("memory.usage_in_bytes"),
+                "total_inactive_file",
+                self.number("memory.limit_in_bytes"),
+            ),
+            Version::Two => (
+                self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
+                self.number("memory.current"),
+                "inactive_file",
+                self.number("memory.max"),
+            ),
+        };
+        reading.cpu += cpu.unwrap_or_default();
+        if let Some(used) = used {
+            let droppable = self.field("memory.stat", droppable).unwrap_or_default();
+            reading.memory = used.saturating_sub(droppable);
+            // Version 1 says "no limit" with the biggest number of pages.
+            reading.memory_limit = limit.filter(|&limit| limit < 1 << 62);
+        }
+        reading.pids = self.number("pids.current").unwrap_or(reading.pids);
+    }
+
+    fn remove(&self, deadline: Instant) -> Result<()> {
+        loop {
+            match files::remove_dir(&self.path) {
+                Err(error)
+                    if error.errno() == Some(Errno::EBUSY as i32) && Instant::now() < deadline =>
+                {
+                    self.pause();
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Waits until the group says that it has become empty (version 2), or one hundredth of a second.
+    fn pause(&self) {
+        let events = files::open(&self.path.join("cgroup.events"));
+        let patience = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        let mut watched: Vec<PollFd<'_>> =
+            events.iter().map(|file| PollFd::new(file, PollFlags::PRI)).collect();
+        // Whatever it says, the caller looks again.
+        let _woken = poll(&mut watched, Some(&patience));
+    }
+}
+
+/// Hands controllers down to the groups below `path`. Which of them are to be had differs from place to place, so each is tried alone; a
+/// limit that then cannot be set is an error when it is asked for.
+fn enable_controllers(path: &Path) {
+    let file = path.join("cgroup.subtree_control");
+    for controller in ENABLED {
+        drop(write_existing(&file, controller));
+    }
+}
+
+/// Writes at once: each write is a command.
+fn write_existing(path: &Path, text: &str) -> Result<()> {
+    let mut file = files::open_with(path, OpenOptions::new().write(true))?;
+    file.write_all(text.as_bytes()).at_path("write", path)
+}
+
+/// Tells whether this process is root outside of every user namespace (`user_namespaces(7)`).
+fn is_root_of_host() -> bool {
+    let map = files::read_text(Path::new("/proc/self/uid_map")).unwrap_or_default();
+    let fields: Vec<&str> = map.split_ascii_whitespace().collect();
+    nix::unistd::geteuid().is_root() && fields == ["0", "0", "4294967295"]
+}
+
+fn is_absent(error: &SysError) -> bool {
+    error.is_not_found() || is_forbidden(error)
+}
+
+fn is_forbidden(error: &SysError) -> bool {
+    matches!(error.errno().map(Errno::from_raw), Some(Errno::EACCES | Errno::EPERM | Errno::EROFS))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Files of the host, by path, with errors that name the path.
+//!
+//! For files of Estiba's own directories and of `/proc` and `/sys`. Paths that come out of an image or a container never
+//! enter here: they are resolved by descriptor.
+#![expect(clippy::disallowed_methods, reason = "this file is what those methods are replaced by")]
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::fd::{AsFd, AsRawFd as _, OwnedFd},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown},
+    path::{Path, PathBuf},
+};
+
+use super::{At as _, Result};
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).at_path("open", path)
+}
+
+/// Pins a file or directory without opening it (`O_PATH`).
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn pin(path: &Path) -> Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags, open};
+    open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).at_path("open", path)
+}
+
+/// Gives a path by which the kernel finds an open file of this process again.
+pub fn name_of(file: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
+}
+
+/// Opens a file as `options` say.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn open_with(path: &Path, options: &OpenOptions) -> Result<File> {
+    options.open(path).at_path("open", path)
+}
+
+/// Makes a file that must not exist yet, for its owner only (mode 0600).
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .at_path("create", path)
+}
+
+/// Makes a file without a name in a directory: it is gone when its last descriptor is closed, however the program ends.
+///
+/// # Errors
+/// What the kernel says, with the directory.
+pub fn unnamed(dir: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(dir)
+        .at_path("create a file in", dir)
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).at_path("read", path)
+}
+
+/// Reads a whole file that must be UTF-8.
+///
+/// # Errors
+/// What the kernel says, or that the file is not UTF-8, with the path.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).at_path("read", path)
+}
+
+/// Reads a whole file, or `None` when there is none.
+///
+/// # Errors
+/// What the kernel says, with the path, unless the file is not there.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some).at_path("read", path),
+    }
+}
+
+/// Writes a whole file in place (for files of `/proc` and `/sys`, and for files that are bind-mounted and must stay the same inode).
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    fs::write(path, bytes).at_path("write", path)
+}
+
+/// Replaces a whole file so that a reader sees the old or the new one, also after a power cut.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fresh = path.with_extension("fresh");
+    let mut file = File::create(&fresh).at_path("create", &fresh)?;
+    file.write_all(bytes).at_path("write", &fresh)?;
+    file.sync_all().at_path("sync", &fresh)?;
+    rename(&fresh, path)
+}
+
+/// Makes a directory and its parents, for their owner only (mode 0700); it may exist already.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn make_private_dir(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).at_path("create", path)
+}
+
+/// Makes a directory with mode 0755 and its parents; it may exist already.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn make_dir(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).at_path("create", path)
+}
+
+/// Lists the paths in a directory, in no order; an absent directory is empty.
+///
+/// # Errors
+/// What the kernel says, with the path, unless the directory is not there.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .at_path("list", path),
+    }
+}
+
+/// Renames a file or directory.
+///
+/// # Errors
+/// What the kernel says, with the old path.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).at_path("rename", from)
+}
+
+/// Removes a file; its absence is no failure.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn remove_file(path: &Path) -> Result<()> {
+    ignore_absence(fs::remove_file(path)).at_path("remove", path)
+}
+
+/// Removes an empty directory; its absence is no failure.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    ignore_absence(fs::remove_dir(path)).at_path("remove", path)
+}
+
+/// Removes a directory with all that is in it, following no link; its absence is no failure.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    ignore_absence(fs::remove_dir_all(path)).at_path("remove", path)
+}
+
+/// Writes everything that its file system still holds in memory to the disk (syncfs(2)).
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn sync_file_system(path: &Path) -> Result<()> {
+    rustix::fs::syncfs(open(path)?).at_path("sync", path)
+}
+
+/// Gives something the owner and permission bits that something else has.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn make_alike(path: &Path, model: &Path) -> Result<()> {
+    let like = fs::metadata(model).at_path("look at", model)?;
+    let own = fs::metadata(path).at_path("look at", path)?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        chown(path, Some(like.uid()), Some(like.gid())).at_path("give away", path)?;
+    }
+    fs::set_permissions(path, like.permissions()).at_path("set the mode of", path)
+}
+
+/// Tells whether something is there, links followed.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+fn ignore_absence(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,193 @@
+//! Processes by an identity that outlives the reuse of their number.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::process::{PidfdFlags, Signal};
+use serde::{Deserialize, Serialize};
+
+use super::{Result, SysError, files};
+
+/// A process: its number and when it started, which together never come again before the next boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The number, in the process namespace of this program.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (`proc_pid_stat(5)`, field 22).
+    pub start: u64,
+}
+
+impl ProcessId {
+    /// Looks up the process that has this number now.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no such process.
+    pub fn of(pid: i32) -> Result<Self> {
+        let stat = Stat::read(pid)?;
+        Ok(Self { pid, start: stat.start })
+    }
+
+    /// Gives this process.
+    ///
+    /// # Errors
+    /// What the kernel says, when `/proc` cannot be read.
+    pub fn current() -> Result<Self> {
+        Self::of(nix::unistd::getpid().as_raw())
+    }
+
+    /// Tells whether that very process still runs; a zombie does not.
+    pub fn is_alive(&self) -> bool {
+        Stat::read(self.pid)
+            .is_ok_and(|stat| stat.start == self.start && !matches!(stat.state, 'Z' | 'X'))
+    }
+
+    /// Kills that very process, never another that has its number by now; one that is gone is no failure.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn kill(&self) -> Result<()> {
+        let Some(pid) = rustix::process::Pid::from_raw(self.pid) else {
+            return Ok(());
+        };
+        let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else {
+            return Ok(());
+        };
+        // The descriptor pins the process; only now does the comparison hold until the signal.
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match rustix::process::pidfd_send_signal(&pidfd, Signal::KILL) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(SysError::new("kill", format!("process {}", self.pid), errno)),
+        }
+    }
+}
+
+/// What `/proc/PID/stat` says (`proc_pid_stat(5)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// `R`, `S`, `D`, `Z`, …
+    pub state: char,
+    /// The parent's number.
+    pub parent: i32,
+    /// Clock ticks spent in user and kernel mode.
+    pub ticks: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Clock ticks after boot at which it started.
+    pub start: u64,
+    /// Resident memory in pages.
+    pub resident_pages: u64,
+}
+
+impl Stat {
+    /// Reads it for one process.
+    ///
+    /// # Errors
+    /// What the kernel says; not found when there is no such process.
+    pub fn read(pid: i32) -> Result<Self> {
+        let path = PathBuf::from(format!("/proc/{pid}/stat"));
+        let text = files::read(&path)?;
+        Self::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| {
+            SysError::new(
+                "read",
+                path.display(),
+                std::io::Error::other("it has another form than expected"),
+            )
+        })
+    }
+
+    /// Reads the fields after the name, which may itself hold spaces and brackets.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, after_name) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+        // Field n of the manual page is fields[n - 3] here.
+        let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok());
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            ticks: number(14)? + number(15)?,
+            threads: number(20)?,
+            start: number(22)?,
+            resident_pages: number(24)?,
+        })
+    }
+}
+
+/// What a process and all its descendants use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FamilyUsage {
+    /// Processor time.
+    pub cpu: Duration,
+    /// Resident memory in bytes; shared pages count once for each process.
+    pub memory: u64,
+    /// Processes and threads.
+    pub threads: u64,
+}
+
+/// Sums up what each of `roots` and its descendants use, in one pass over `/proc`: for those who may not make control groups.
+///
+/// # Errors
+/// What the kernel says, when `/proc` cannot be listed.
+pub fn family_usage(roots: &[i32]) -> Result<Vec<FamilyUsage>> {
+    let stats: BTreeMap<i32, Stat> = files::list(Path::new("/proc"))?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, Stat::read(pid).ok()?)))
+        .collect();
+    let mut sums = vec![FamilyUsage::default(); roots.len()];
+    for (&pid, stat) in &stats {
+        let mut ancestor = pid;
+        while ancestor > 1 {
+            if let Some(place) = roots.iter().position(|root| *root == ancestor) {
+                sums[place].add(stat);
+                break;
+            }
+            ancestor = stats.get(&ancestor).map_or(0, |stat| stat.parent);
+        }
+    }
+    Ok(sums)
+}
+
+impl FamilyUsage {
+    fn add(&mut self, stat: &Stat) {
+        // USER_HZ is 100 on every architecture that Linux has left.
+        self.cpu += Duration::from_millis(stat.ticks * 10);
+        self.memory += stat.resident_pages * rustix::param::page_size() as u64;
+        self.threads += stat.threads;
+    }
+}
+
+/// Gives the identity of this boot of the machine, which changes with each.
+///
+/// # Errors
+/// What the kernel says, when `/proc` cannot be read.
+pub fn boot_id() -> Result<String> {
+    let path = PathBuf::from("/proc/sys/kernel/random/boot_id");
+    Ok(files::read_text(&path)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_its_number_alone_is_not_enough() {
+        let current = ProcessId::current().unwrap();
+        assert!(current.is_alive());
+        assert!(!ProcessId { start: current.start + 1, ..current }.is_alive());
+    }
+
+    #[test]
+    fn a_name_with_spaces_and_brackets_does_not_shift_the_fields() {
+        let text = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 10 20 0 0 20 0 3 0 12345 1000 42 0";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!(
+            stat,
+            Stat { state: 'S', parent: 1, ticks: 30, threads: 3, start: 12345, resident_pages: 42 }
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! Loading a system call filter (`seccomp(2)`).
+
+use super::{Result, SysError};
+
+/// Loads a filter for this thread and all that comes of it: classic BPF instructions of eight bytes each, in this machine's byte order. Without
+/// `no_new_privs` it needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+/// What the kernel says; invalid argument when it is no valid filter.
+pub fn load(instructions: &[u8]) -> Result<()> {
+    let filter: Vec<libc::sock_filter> = instructions
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|&[c0, c1, jt, jf, k0, k1, k2, k3]| libc::sock_filter {
+            code: u16::from_ne_bytes([c0, c1]),
+            jt,
+            jf,
+            k: u32::from_ne_bytes([k0, k1, k2, k3]),
+        })
+        .collect();
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).unwrap_or(u16::MAX),
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the program points to `len` living instructions, which the kernel copies and does not change.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
+    };
+    match answer {
+        0 => Ok(()),
+        _ => Err(SysError::last("load", "the system call filter")),
+    }
+}

@@ -1,0 +1,116 @@
+//! What a process does to stand alone, and what it owes to its children.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl,
+        stat::{Mode, umask},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::{ForkResult, Pid, chdir, dup2_stdin, fork, setsid},
+};
+
+use super::{At as _, Result, SysError, files};
+
+/// On which side of [`stand_alone`] this process is.
+#[derive(Debug)]
+pub enum Side {
+    /// The one that was started: it has nothing left to do, and whoever waits for it may go on.
+    Started,
+    /// The one that stands alone.
+    Alone {
+        /// What was standard input.
+        channel: OwnedFd,
+    },
+}
+
+/// Makes a process of its own out of one that was just executed with a channel as its standard input: nobody's child, leader of a session, in `/`,
+/// sub-reaper (`PR_SET_CHILD_SUBREAPER`), called `name`, with no other descriptor. For the beginning of `main`: while there is one thread and nothing is open.
+///
+/// # Errors
+/// What the kernel says.
+pub fn stand_alone(name: &std::ffi::CStr) -> Result<Side> {
+    close_beyond_stderr()?;
+    // SAFETY: this process has one thread, so the child inherits no lock that is held.
+    let forked = unsafe { fork() }.at("fork", "this process")?;
+    if let ForkResult::Parent { .. } = forked {
+        return Ok(Side::Started);
+    }
+    let channel = io::stdin().as_fd().try_clone_to_owned().at("duplicate", "standard input")?;
+    dup2_stdin(files::open(Path::new("/dev/null"))?).at("replace", "standard input")?;
+    setsid().at("begin", "a session")?;
+    chdir("/").at("enter", "/")?;
+    umask(Mode::from_bits_truncate(0o022));
+    prctl::set_child_subreaper(true).at("become", "a sub-reaper")?;
+    prctl::set_name(name).at("name", "this process")?;
+    Ok(Side::Alone { channel })
+}
+
+/// Closes what the one who executed this process left open (`close_range(2)`).
+fn close_beyond_stderr() -> Result<()> {
+    // SAFETY: the call takes numbers only; at the beginning of main nothing in this process owns a descriptor beyond the standard streams.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+    if answer == 0 { Ok(()) } else { Err(SysError::last("close", "inherited descriptors")) }
+}
+
+/// Sends a signal to the process of a pidfd (`pidfd_send_signal(2)`); real-time signals too, which rustix cannot name.
+///
+/// # Errors
+/// What the kernel says.
+pub fn send_signal(pidfd: BorrowedFd<'_>, number: i32) -> Result<()> {
+    // SAFETY: the descriptor is open while it is borrowed; a null siginfo is allowed and means that of kill(2).
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            number,
+            std::ptr::null::<libc::siginfo_t>(),
+            0_u32,
+        )
+    };
+    if answer == 0 { Ok(()) } else { Err(SysError::last("signal", "a process")) }
+}
+
+/// Reaps children that ended, until it meets one of `own`, whose end another part of this process waits for.
+pub fn reap_orphans(own: &[i32]) {
+    while let Some(pid) = ended_child() {
+        if own.contains(&pid) {
+            return;
+        }
+        // Only this thread reaps, so the child that was just seen is still there.
+        if waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) == Err(Errno::ECHILD) {
+            return;
+        }
+    }
+}
+
+/// Looks for a child that has ended and leaves it as it is (`waitid(2)`, WNOWAIT).
+fn ended_child() -> Option<i32> {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let mut status = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: the kernel fills a siginfo that outlives the call.
+    let answer = unsafe { libc::waitid(libc::P_ALL, 0, status.as_mut_ptr(), flags) };
+    if answer != 0 {
+        return None;
+    }
+    // SAFETY: all zeros is a valid siginfo, and the kernel may have filled it.
+    let status = unsafe { status.assume_init() };
+    // SAFETY: waitid fills this field, or leaves the zero that says that no child has ended.
+    let pid = unsafe { status.si_pid() };
+    (pid != 0).then_some(pid)
+}
+
+/// Gives freed memory back to the kernel, where the C library would keep it (`malloc_trim(3)`).
+pub fn trim_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call has no condition; glibc locks its own arenas.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
