@@ -1,0 +1,136 @@
+//! Images: archives in, layers unpacked once and shared, their indexes read and compared.
+//!
+//! An archive is an OCI layout (a folder or a tar) or a docker-archive; which one, and how each layer is compressed, is found out from the
+//! content, never from a name. A load resolves the documents, stages the layers that the store does not have (each blob hashed, inflated,
+//! unpacked and indexed in one pass, several at once), and lets everything appear in one transaction. Until then nothing in the store has
+//! changed, and if the process dies, staging is all it leaves.
+//!
+//! Invariants: a layer is unpacked only beneath its own directory; no byte is in the store whose digest was not verified; what an archive
+//! says of a size is only ever used to refuse.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `source` | an archive as named pieces |
+//! | `documents`, `resolve` | its JSON, and the images it tells of |
+//! | `stream` | hashing, inflating, bounding |
+//! | `layers` | several layers at once into staging |
+//! | `unpack` | one layer's tar into a directory and an index |
+//! | `load` | the whole way in |
+//! | `staging` | where unfinished and removed things lie |
+//! | `index`, `compare` | what is in a layer, and what it does to those below |
+//!
+//! Not here: containers' states, registries, building.
+
+mod compare;
+mod documents;
+mod error;
+mod index;
+mod layers;
+mod load;
+mod resolve;
+mod source;
+mod staging;
+mod stream;
+mod unpack;
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+pub use compare::compare;
+pub use error::{EntryFault, ImageError, LayerFault};
+pub use index::layer_index;
+pub use load::load;
+pub use staging::{delete_staged, set_aside};
+
+use crate::{
+    model::{ContainerId, Image, ImageId, ImageReference},
+    store::Layout,
+    sys::files,
+};
+
+/// Where an archive is read from.
+#[expect(missing_debug_implementations, reason = "a reader has none")]
+pub enum Archive<'a> {
+    /// A file or an unpacked OCI layout.
+    Path(&'a Path),
+    /// A stream, such as standard input.
+    Stream(&'a mut (dyn Read + Send)),
+}
+
+/// An image that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The image.
+    pub image: ImageId,
+    /// The names the archive gave it.
+    pub references: Vec<ImageReference>,
+}
+
+/// How far a load has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done: `read`, `unpack`.
+    pub phase: &'static str,
+    /// To what: a short digest.
+    pub object: String,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes in all, where known.
+    pub total: Option<u64>,
+}
+
+/// Who is told how far a load has come.
+type Report<'a> = &'a mut dyn FnMut(Progress);
+
+/// The directories that make up a container's root file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// The layers' directories, topmost first.
+    pub lowers: Vec<PathBuf>,
+    /// Where changes go.
+    pub upper: PathBuf,
+    /// Where the kernel prepares them.
+    pub work: PathBuf,
+}
+
+/// How layers are kept on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Every owner as in the image; device nodes are made; overlay marks are `trusted.*`. As root of the machine.
+    Kept,
+    /// Owners that the user namespace does not have become its root, device nodes are left out (the index still knows both); overlay marks are `user.*`.
+    Mapped,
+}
+
+/// Makes the directories for a new container's changes and names the layers below.
+///
+/// The root directory of a merged file system is that of its uppermost layer, so the new one looks like the image's. An image without
+/// layers gets an empty one, since overlayfs wants at least one below.
+///
+/// # Errors
+/// [`ImageError::Kernel`].
+pub fn overlay(
+    layout: &Layout,
+    image: &Image,
+    container: ContainerId,
+) -> Result<Overlay, ImageError> {
+    let place = layout.container(container);
+    let layers = image.layers.iter().rev();
+    let mut lowers: Vec<_> = layers.map(|layer| layout.layer(layer.chain).join("diff")).collect();
+    if lowers.is_empty() {
+        let empty = place.join("lower");
+        files::make_private_dir(&place)?;
+        files::make_dir(&empty)?;
+        lowers.push(empty);
+    }
+    let (upper, work) = (place.join("upper"), place.join("work"));
+    for directory in [&upper, &work] {
+        files::make_private_dir(directory)?;
+    }
+    if let Some(topmost) = lowers.first() {
+        files::make_alike(&upper, topmost)?;
+    }
+    Ok(Overlay { lowers, upper, work })
+}
