@@ -1,0 +1,339 @@
+//! The program: which, as whom, with what rights; and the steps, the same for a container's first program and for further ones, that end in it.
+
+use std::{ffi::CString, os::fd::OwnedFd};
+
+use oci_spec::runtime::{
+    Capabilities as CapabilityNames, LinuxCapabilities, PosixRlimitType, Process,
+};
+use rustix::fs::{FileType, OFlags};
+
+use super::{
+    InitError, RuntimeError, Stdio, User,
+    error::Step as _,
+    protocol::{Report, say},
+    search,
+    user::{self, Identity},
+};
+use crate::sys::{
+    caps::{self, Capabilities},
+    channel::Channel,
+    namespace::c_string,
+    program::{self, Resource},
+    pty::{self, Terminal},
+    root::{self, Links, Make, Root},
+    seccomp,
+};
+
+/// What is to be executed, every option resolved.
+#[derive(Debug)]
+pub(super) struct Execution<'a> {
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    search_path: String,
+    has_home: bool,
+    directory: String,
+    user: User,
+    numbers: Identity,
+    capabilities: Capabilities,
+    limits: Vec<(Resource, u64, u64)>,
+    no_new_privileges: bool,
+    umask: u32,
+    streams: Stdio,
+    /// No instructions: no filter.
+    filter: &'a [u8],
+    /// What is written into files of `/proc/self`.
+    pub(super) attributes: Vec<(&'static str, String)>,
+}
+
+/// Where Docker searches when the environment does not say.
+const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Permission bits that new files lack, unless the spec says otherwise.
+const DEFAULT_UMASK: u32 = 0o022;
+
+impl<'a> Execution<'a> {
+    /// Resolves a process; what it does not say about capabilities, privileges and limits, `container` does.
+    pub(super) fn resolve(
+        process: &Process,
+        container: &Process,
+        user: User,
+        streams: Stdio,
+    ) -> Result<Self, RuntimeError> {
+        let text = |texts: Option<&Vec<String>>| -> Result<Vec<CString>, RuntimeError> {
+            let texts = texts.into_iter().flatten();
+            Ok(texts.map(|text| c_string(text)).collect::<Result<_, _>>()?)
+        };
+        let arguments = text(process.args().as_ref())?;
+        if arguments.is_empty() {
+            return Err(RuntimeError::unfit("it has no command"));
+        }
+        let variable = |name: &str| {
+            let variables = process.env().as_deref().unwrap_or_default();
+            let mut values = variables.iter().filter_map(|text| {
+                let (key, value) = text.split_once('=')?;
+                (key == name).then_some(value)
+            });
+            values.next_back()
+        };
+        let numbers = process.user();
+        let groups = numbers.additional_gids().as_deref().unwrap_or_default();
+        let capabilities =
+            process.capabilities().as_ref().or_else(|| container.capabilities().as_ref());
+        let limits = process.rlimits().as_ref().or_else(|| container.rlimits().as_ref());
+        Ok(Self {
+            search_path: variable("PATH").unwrap_or(DEFAULT_SEARCH_PATH).to_owned(),
+            has_home: variable("HOME").is_some(),
+            environment: text(process.env().as_ref())?,
+            arguments,
+            directory: directory(process)?,
+            user,
+            numbers: Identity::from_numbers(numbers.uid(), numbers.gid(), groups),
+            capabilities: capability_sets(capabilities)?,
+            limits: limits
+                .into_iter()
+                .flatten()
+                .map(|limit| (resource(limit.typ()), limit.soft(), limit.hard()))
+                .collect(),
+            no_new_privileges: [process, container]
+                .iter()
+                .any(|process| process.no_new_privileges() == Some(true)),
+            umask: numbers.umask().unwrap_or(DEFAULT_UMASK),
+            streams,
+            filter: &[],
+            attributes: process
+                .oom_score_adj()
+                .map(|score| ("oom_score_adj", score.to_string()))
+                .into_iter()
+                .collect(),
+        })
+    }
+
+    /// Adds a system call filter.
+    pub(super) const fn filtered(mut self, filter: &'a [u8]) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Finds in the root file system who the user is, where the program starts and what its streams are; the terminal's master side goes to the parent.
+    pub(super) fn prepare(self, root: &Root, channel: &Channel) -> Result<Prepared<'a>, InitError> {
+        let identity = user::resolve(&self.user, &self.numbers, root)?;
+        let directory = self.open_directory(root)?;
+        let streams = match self.streams {
+            Stdio::Pipes { stdin, stdout, stderr } => Streams::Pipes([stdin, stdout, stderr]),
+            Stdio::Terminal => {
+                let Terminal { master, slave } = Terminal::open(root).step(InitError::Terminal)?;
+                say(channel, &Report::Terminal, Some(std::os::fd::AsFd::as_fd(&master)))?;
+                Streams::Terminal(slave)
+            }
+        };
+        let mut environment = self.environment;
+        if !self.has_home && !identity.home.is_empty() {
+            let home = c_string(&format!("HOME={}", identity.home));
+            environment.push(home.map_err(|error| InitError::User {
+                user: identity.name.clone(),
+                reason: error.to_string(),
+            })?);
+        }
+        Ok(Prepared {
+            arguments: self.arguments,
+            environment,
+            search_path: self.search_path,
+            directory_name: self.directory,
+            directory,
+            identity,
+            capabilities: self.capabilities,
+            limits: self.limits,
+            no_new_privileges: self.no_new_privileges,
+            umask: self.umask,
+            streams,
+            filter: self.filter,
+        })
+    }
+
+    /// Pins the directory to start in and makes it if it is not there; a link to outside, like `/proc/self/fd/7`, is followed nowhere (CVE-2024-21626).
+    fn open_directory(&self, root: &Root) -> Result<OwnedFd, InitError> {
+        let failed = |cause| InitError::Directory { path: self.directory.clone(), cause };
+        root.make(&self.directory, Make::Directory, Links::Follow).step(failed)?;
+        root.open(&self.directory, OFlags::PATH | OFlags::DIRECTORY, Links::Follow).step(failed)
+    }
+}
+
+/// A program whose user, directory and streams are found.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    search_path: String,
+    directory_name: String,
+    directory: OwnedFd,
+    identity: Identity,
+    capabilities: Capabilities,
+    limits: Vec<(Resource, u64, u64)>,
+    no_new_privileges: bool,
+    umask: u32,
+    streams: Streams,
+    filter: &'a [u8],
+}
+
+/// Standard streams, open.
+#[derive(Debug)]
+enum Streams {
+    Pipes([OwnedFd; 3]),
+    Terminal(OwnedFd),
+}
+
+impl Prepared<'_> {
+    /// Gives the terminal, if it has one.
+    pub(super) const fn terminal(&self) -> Option<&OwnedFd> {
+        match &self.streams {
+            Streams::Terminal(slave) => Some(slave),
+            Streams::Pipes(_) => None,
+        }
+    }
+
+    /// Executes the program; comes back only with the reason why not. `wait` is the point up to which everything can be done before the word to start.
+    pub(super) fn take_over(
+        self,
+        channel: &Channel,
+        wait: impl FnOnce() -> Result<(), InitError>,
+    ) -> Report {
+        let done = self
+            .set_limits()
+            .and_then(|()| self.set_streams())
+            .and_then(|()| self.filter_if(!self.no_new_privileges))
+            .and_then(|()| wait())
+            .and_then(|()| self.become_user())
+            .and_then(|()| self.filter_if(self.no_new_privileges))
+            .and_then(|()| self.leave_nothing_behind(channel))
+            .and_then(|()| say(channel, &Report::Executing, None));
+        match done {
+            Err(error) => Report::Failed(error),
+            Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
+        }
+    }
+
+    fn set_limits(&self) -> Result<(), InitError> {
+        self.limits.iter().try_for_each(|&(resource, soft, hard)| {
+            program::set_limit(resource, soft, hard).step(InitError::Limit)
+        })
+    }
+
+    fn set_streams(&self) -> Result<(), InitError> {
+        program::enter_directory(&self.directory, &self.directory_name)
+            .step(|cause| InitError::Directory { path: self.directory_name.clone(), cause })?;
+        program::new_session().step(InitError::Streams)?;
+        let streams = match &self.streams {
+            Streams::Pipes([stdin, stdout, stderr]) => [stdin, stdout, stderr],
+            Streams::Terminal(slave) => {
+                pty::control(slave).step(InitError::Terminal)?;
+                [slave; 3]
+            }
+        };
+        for stream in streams {
+            // So that the user can open /dev/stdout again. What is not a pipe or terminal made for this container keeps its owner.
+            let is_ours = self.terminal().is_some()
+                || root::kind(stream).step(InitError::Streams)? == FileType::Fifo;
+            if is_ours && self.identity.uid != 0 {
+                root::set_owner(stream, self.identity.uid).step(InitError::Streams)?;
+            }
+        }
+        program::set_stdio(streams).step(InitError::Streams)
+    }
+
+    /// Loads the filter now or never: without `no_new_privs` only while this is still privileged, otherwise as the last thing.
+    fn filter_if(&self, now: bool) -> Result<(), InitError> {
+        if !now || self.filter.is_empty() {
+            return Ok(());
+        }
+        seccomp::load(self.filter).step(InitError::Seccomp)
+    }
+
+    fn become_user(&self) -> Result<(), InitError> {
+        let identity = &self.identity;
+        let failed = |kind: &'static str, id| {
+            move |error: crate::sys::SysError| match error.errno() {
+                Some(number) if number == nix::errno::Errno::EINVAL as i32 => {
+                    InitError::Unmapped { user: identity.name.clone(), kind: kind.to_owned(), id }
+                }
+                _ => InitError::Credentials { user: identity.name.clone(), cause: error.into() },
+            }
+        };
+        caps::bound(self.capabilities.bounding).step(InitError::Capabilities)?;
+        match caps::set_groups(&identity.groups) {
+            // A user namespace of one id forbids it. What only a line of /etc/group would give is not worth failing for.
+            Err(_) if !identity.needs_groups || identity.groups.is_empty() => {
+                drop(caps::set_groups(&[]));
+            }
+            other => other.map_err(failed("gid", identity.groups.first().copied().unwrap_or(0)))?,
+        }
+        caps::set_gid(identity.gid).map_err(failed("gid", identity.gid))?;
+        caps::set_uid(identity.uid).map_err(failed("uid", identity.uid))?;
+        caps::set(self.capabilities).step(InitError::Capabilities)?;
+        if self.no_new_privileges {
+            caps::forbid_new_privileges().step(InitError::Capabilities)?;
+        }
+        Ok(())
+    }
+
+    fn leave_nothing_behind(&self, channel: &Channel) -> Result<(), InitError> {
+        caps::die_with_parent().step(InitError::Capabilities)?;
+        // If the parent died before it was told to take this process along, it closed its end.
+        if channel.is_closed() {
+            return Err(InitError::Abandoned);
+        }
+        program::set_umask(self.umask);
+        program::close_on_exec_above_stdio().step(InitError::Streams)?;
+        program::reset_signals();
+        Ok(())
+    }
+}
+
+fn directory(process: &Process) -> Result<String, RuntimeError> {
+    match process.cwd().to_str() {
+        Some("") => Ok("/".to_owned()),
+        Some(path) if path.starts_with('/') => Ok(path.to_owned()),
+        _ => Err(RuntimeError::unfit(format_args!(
+            "working directory {} is not absolute",
+            process.cwd().display()
+        ))),
+    }
+}
+
+fn capability_sets(sets: Option<&LinuxCapabilities>) -> Result<Capabilities, RuntimeError> {
+    let bits = |names: Option<&CapabilityNames>| -> Result<u64, RuntimeError> {
+        names.into_iter().flatten().try_fold(0, |bits, name| {
+            let one = caps::bit(&name.to_string())
+                .ok_or_else(|| RuntimeError::unfit(format_args!("unknown capability {name}")))?;
+            Ok(bits | one)
+        })
+    };
+    let Some(sets) = sets else {
+        return Ok(Capabilities::default());
+    };
+    Ok(Capabilities {
+        bounding: bits(sets.bounding().as_ref())?,
+        effective: bits(sets.effective().as_ref())?,
+        permitted: bits(sets.permitted().as_ref())?,
+    })
+}
+
+const fn resource(kind: PosixRlimitType) -> Resource {
+    match kind {
+        PosixRlimitType::RlimitCpu => Resource::Cpu,
+        PosixRlimitType::RlimitFsize => Resource::Fsize,
+        PosixRlimitType::RlimitData => Resource::Data,
+        PosixRlimitType::RlimitStack => Resource::Stack,
+        PosixRlimitType::RlimitCore => Resource::Core,
+        PosixRlimitType::RlimitRss => Resource::Rss,
+        PosixRlimitType::RlimitNproc => Resource::Nproc,
+        PosixRlimitType::RlimitNofile => Resource::Nofile,
+        PosixRlimitType::RlimitMemlock => Resource::Memlock,
+        PosixRlimitType::RlimitAs => Resource::As,
+        PosixRlimitType::RlimitLocks => Resource::Locks,
+        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
+        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
+        PosixRlimitType::RlimitNice => Resource::Nice,
+        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
+        PosixRlimitType::RlimitRttime => Resource::Rttime,
+    }
+}

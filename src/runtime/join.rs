@@ -1,0 +1,89 @@
+//! A further program in a running container.
+
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use nix::sched::CloneFlags;
+use oci_spec::runtime::Spec;
+
+use super::{
+    ExecSetup, InitError, Running, RuntimeError, Unproven,
+    error::Step as _,
+    execution::Execution,
+    init::set_attributes,
+    plan::flag,
+    protocol::{Order, Report, await_execution, expect_order, say},
+    seccomp,
+};
+use crate::sys::{
+    cgroup::Cgroup, channel::Channel, clone, namespace, process::ProcessId, program, root::Root,
+};
+
+/// Runs a further program in a container; it becomes a child of this process.
+///
+/// # Errors
+/// As [`super::Created::start`].
+pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
+    let container = setup.spec.process().as_ref().unwrap_or(setup.process);
+    let execution = Execution::resolve(setup.process, container, setup.user, setup.stdio)?
+        .filtered(setup.seccomp.map_or(&[], seccomp::Program::bytes));
+    let namespaces = namespaces(setup.spec);
+    let (channel, theirs) = Channel::pair()?;
+    let target = setup.cgroup.and_then(Cgroup::clone_target);
+    let container = setup.pidfd;
+    let body = move || run(execution, container, namespaces, &theirs);
+    let group = target.as_ref().map(OwnedFd::as_fd);
+    let (child, channel) = if namespaces.contains(CloneFlags::CLONE_NEWPID) {
+        clone::spawn_among(container, group, channel, body)?
+    } else {
+        clone::spawn(CloneFlags::empty(), group, channel, body)?
+    };
+    let child = Unproven::new(child);
+    let process = ProcessId::of(child.pid)?;
+    if let (Some(group), None) = (setup.cgroup, &target) {
+        group.add(child.pid)?;
+    }
+    // If it has ended already, the next line hears why.
+    drop(say(&channel, &Order::Joined, None));
+    let terminal = await_execution(&channel, child.pidfd())?;
+    Ok(Running { process, pidfd: child.keep()?, terminal })
+}
+
+/// Gives the namespaces that the container does not share with the host.
+fn namespaces(spec: &Spec) -> CloneFlags {
+    let list = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    list.into_iter().flatten().map(|namespace| flag(namespace.typ())).collect()
+}
+
+/// Runs in the child; returns its exit code if the program could not be executed, after having told why.
+fn run(
+    execution: Execution<'_>,
+    container: BorrowedFd<'_>,
+    namespaces: CloneFlags,
+    channel: &Channel,
+) -> i32 {
+    let report = match steps(execution, container, namespaces, channel) {
+        Ok(report) => report,
+        Err(error) => Report::Failed(error),
+    };
+    // If the parent is gone there is nobody to tell.
+    drop(say(channel, &report, None));
+    report.exit_code()
+}
+
+fn steps(
+    execution: Execution<'_>,
+    container: BorrowedFd<'_>,
+    namespaces: CloneFlags,
+    channel: &Channel,
+) -> Result<Report, InitError> {
+    namespace::set_inspectable(false)
+        .step(|cause| InitError::Attribute { name: "dumpable".to_owned(), cause })?;
+    program::set_umask(0);
+    set_attributes(&execution.attributes)?;
+    expect_order(channel, &Order::Joined)?;
+    namespace::enter(container, namespaces - CloneFlags::CLONE_NEWPID)
+        .step(|cause| InitError::Namespace { name: "of the container".to_owned(), cause })?;
+    let root = Root::own().step(|cause| InitError::Root { at: "/".to_owned(), cause })?;
+    let prepared = execution.prepare(&root, channel)?;
+    Ok(prepared.take_over(channel, || Ok(())))
+}

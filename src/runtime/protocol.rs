@@ -1,0 +1,167 @@
+//! What monitor and first process say to each other until the program is executed.
+//!
+//! Monitor: [`Order::Joined`], [`Order::Start`]. First process: [`Report::Terminal`] if there is one, [`Report::Executing`], and then either
+//! nothing (executing the program closed its end) or [`Report::Program`]; [`Report::Failed`] at any point instead.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{InitError, RuntimeError};
+use crate::sys::{channel::Channel, pidfd};
+
+/// What the monitor says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Order {
+    /// The control group has the process.
+    Joined,
+    /// Execute the program.
+    Start,
+}
+
+/// What the first process says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// Here is the master side.
+    Terminal,
+    /// All is set up; the next thing is `execve(2)`.
+    Executing,
+    /// A step failed.
+    Failed(InitError),
+    /// The program could not be executed.
+    Program {
+        /// Which.
+        program: String,
+        /// Why.
+        reason: String,
+        /// 126 or 127.
+        exit_code: i32,
+    },
+}
+
+impl Report {
+    /// Gives the exit code of a process that ends with this report.
+    pub(super) const fn exit_code(&self) -> i32 {
+        match self {
+            Self::Program { exit_code, .. } => *exit_code,
+            _ => 125,
+        }
+    }
+}
+
+/// Sends a message.
+pub(super) fn say(
+    channel: &Channel,
+    message: &impl Serialize,
+    descriptor: Option<BorrowedFd<'_>>,
+) -> Result<(), InitError> {
+    let bytes = postcard::to_stdvec(message).map_err(|error| misunderstood(&error))?;
+    channel.send(&bytes, descriptor).map_err(|error| misunderstood(&error))
+}
+
+/// Waits for a message; `None` when the other side is gone.
+pub(super) fn hear<T: DeserializeOwned>(
+    channel: &Channel,
+) -> Result<Option<(T, Option<OwnedFd>)>, InitError> {
+    let Some((bytes, descriptor)) = channel.receive().map_err(|error| misunderstood(&error))?
+    else {
+        return Ok(None);
+    };
+    let message = postcard::from_bytes(&bytes).map_err(|error| misunderstood(&error))?;
+    Ok(Some((message, descriptor)))
+}
+
+/// Waits, in the child, for exactly this order.
+pub(super) fn expect_order(channel: &Channel, order: &Order) -> Result<(), InitError> {
+    match hear::<Order>(channel)? {
+        Some((heard, _)) if heard == *order => Ok(()),
+        Some((heard, _)) => Err(misunderstood(&format_args!("{heard:?} before {order:?}"))),
+        None => Err(InitError::Abandoned),
+    }
+}
+
+/// Waits, in the parent, until the program is executed or will never be; gives the terminal's master side.
+pub(super) fn await_execution(
+    channel: &Channel,
+    child: BorrowedFd<'_>,
+) -> Result<Option<OwnedFd>, RuntimeError> {
+    let mut terminal = None;
+    let mut executing = false;
+    while let Some((report, descriptor)) = hear::<Report>(channel)? {
+        match report {
+            Report::Terminal => terminal = descriptor,
+            Report::Executing => executing = true,
+            Report::Failed(error) => return Err(error.into()),
+            Report::Program { program, reason, exit_code } => {
+                return Err(RuntimeError::Program { program, reason, exit_code });
+            }
+        }
+    }
+    if executing {
+        return Ok(terminal);
+    }
+    Err(InitError::Died(pidfd::ending(child).unwrap_or_default()).into())
+}
+
+fn misunderstood(reason: &dyn std::fmt::Display) -> InitError {
+    InitError::Protocol(reason.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    fn reports(reports: &[Report]) -> Result<Option<OwnedFd>, RuntimeError> {
+        let (parent, child) = Channel::pair().unwrap();
+        // Any descriptor but the child's own end: whoever received that would keep the channel open.
+        let terminal = rustix::pipe::pipe().unwrap().0;
+        for report in reports {
+            let descriptor = matches!(report, Report::Terminal).then_some(terminal.as_fd());
+            say(&child, report, descriptor).unwrap();
+        }
+        drop(child);
+        await_execution(&parent, parent.as_fd())
+    }
+
+    #[test]
+    fn silence_after_executing_means_executed() {
+        assert!(reports(&[Report::Executing]).unwrap().is_none());
+        assert!(reports(&[Report::Terminal, Report::Executing]).unwrap().is_some());
+    }
+
+    #[test]
+    fn silence_before_executing_means_died() {
+        for early in [&[][..], &[Report::Terminal][..]] {
+            let error = reports(early).unwrap_err();
+            assert!(matches!(error, RuntimeError::Init(InitError::Died(_))), "{error}");
+        }
+    }
+
+    #[test]
+    fn failures_keep_their_kind() {
+        let error = reports(&[Report::Failed(InitError::Abandoned)]).unwrap_err();
+        assert!(matches!(error, RuntimeError::Init(InitError::Abandoned)));
+        let error = reports(&[
+            Report::Executing,
+            Report::Program {
+                program: "foo".to_owned(),
+                reason: "no such file or directory".to_owned(),
+                exit_code: 127,
+            },
+        ])
+        .unwrap_err();
+        assert!(matches!(error, RuntimeError::Program { exit_code: 127, .. }));
+    }
+
+    #[test]
+    fn orders_must_come_in_their_order() {
+        let (parent, child) = Channel::pair().unwrap();
+        say(&parent, &Order::Start, None).unwrap();
+        assert!(matches!(expect_order(&child, &Order::Joined), Err(InitError::Protocol(_))));
+        drop(parent);
+        assert_eq!(expect_order(&child, &Order::Start), Err(InitError::Abandoned));
+        assert!(child.is_closed());
+    }
+}
