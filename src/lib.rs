@@ -5,3 +5,4 @@ pub mod sys;
 pub mod store;
 pub mod image;
 pub mod runtime;
+pub mod network;
