@@ -6,3 +6,4 @@ pub mod store;
 pub mod image;
 pub mod runtime;
 pub mod network;
+pub mod monitor;

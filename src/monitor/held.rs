@@ -1,0 +1,78 @@
+//! What a monitor holds for its container outside of it, and gives back.
+
+use std::path::PathBuf;
+
+use super::StartFailure;
+use crate::{
+    model::Endpoint,
+    network,
+    sys::{cgroup::Cgroup, files},
+};
+
+/// Everything acquired so far. Each acquisition is written down here at once; the end of a container and a start that failed give back the same things.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// The monitor's socket, generated files, mount point.
+    pub(super) run_dir: Option<PathBuf>,
+    pub(super) cgroup: Option<Cgroup>,
+    /// The links that were made.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+impl Held {
+    /// Gives back all but the directory, latest first. A failure does not stop the rest; all failures are listed.
+    pub(super) fn release(&mut self) -> Vec<String> {
+        let mut failures = Vec::new();
+        for endpoint in self.endpoints.drain(..).rev() {
+            if let Err(error) = network::detach(&endpoint) {
+                failures.push(error.to_string());
+            }
+        }
+        if let Some(Err(error)) = self.cgroup.take().map(|cgroup| cgroup.remove()) {
+            failures.push(error.to_string());
+        }
+        failures
+    }
+
+    /// Removes the directory, and with it the socket: nobody finds this monitor any more.
+    pub(super) fn remove_run_dir(&mut self) -> Vec<String> {
+        let removed = self.run_dir.take().map(|path| files::remove_tree(&path));
+        removed.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect()
+    }
+}
+
+impl StartFailure {
+    /// Adds what could not be undone after the cause, which stays first.
+    pub(super) fn and(mut self, failures: &[String]) -> Self {
+        for failure in failures {
+            self.message.push_str("; then ");
+            self.message.push_str(failure);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_stays_first() {
+        let failure = StartFailure::new("cannot mount x").and(&["a".to_owned(), "b".to_owned()]);
+        assert_eq!(failure.message, "cannot mount x; then a; then b");
+        assert_eq!(failure.exit_code, 125);
+    }
+
+    #[test]
+    fn the_directory_goes_with_all_that_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = dir.path().join("run");
+        files::make_private_dir(&run_dir.join("rootfs")).unwrap();
+        let mut held = Held { run_dir: Some(run_dir.clone()), ..Held::default() };
+        assert!(held.release().is_empty());
+        assert!(files::exists(&run_dir));
+        assert!(held.remove_run_dir().is_empty());
+        assert!(!files::exists(&run_dir));
+        assert!(held.remove_run_dir().is_empty());
+    }
+}

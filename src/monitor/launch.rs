@@ -1,0 +1,95 @@
+//! Starting a monitor, from the side of the one who starts it.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream, unix::process::CommandExt as _},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{
+    Launch, MonitorError, ROLE,
+    channel::Channel,
+    protocol::{Instruction, Message as _, Report},
+};
+use crate::{
+    model::ContainerId,
+    sys::{At as _, SysError, process::ProcessId},
+};
+
+/// A monitor that listens on its socket and waits for its word to go.
+#[derive(Debug)]
+pub struct Launched {
+    id: ContainerId,
+    process: ProcessId,
+    channel: Channel,
+}
+
+/// Executes `program` as a monitor, hands it `launch`, and returns when its socket listens. It is nobody's child: it does not become a zombie of the caller.
+///
+/// # Errors
+/// [`MonitorError::Kernel`] when it cannot be executed, [`MonitorError::Start`] with what it could not do, [`MonitorError::Gone`] when it died.
+pub fn launch(program: &Path, launch: &Launch) -> Result<Launched, MonitorError> {
+    let id = launch.container.id;
+    let mut order = Vec::new();
+    Instruction::Launch(Box::new(launch.clone()))
+        .encode(&mut order)
+        .at("write down", format_args!("container {id}"))?;
+    let (ours, theirs) = UnixStream::pair().at("make", "a pair of sockets")?;
+    let spawned = Command::new(program)
+        .arg0(ROLE)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut started = spawned.at_path("execute", program)?;
+    let mut channel = Channel::new(ours);
+    let sent = io::Write::write_all(&mut channel.stream(), &order);
+    // It has forked by itself and left; what goes on is nobody's child.
+    started.wait().at("wait for", "a monitor to stand alone")?;
+    match sent.and_then(|()| channel.receive()) {
+        Ok(Some(Report::Listening(process))) => Ok(Launched { id, process, channel }),
+        Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
+        Ok(Some(Report::Ready(_)) | None) => Err(MonitorError::Gone(id)),
+        Err(error) => Err(lost(id, error)),
+    }
+}
+
+impl Launched {
+    /// Gives the monitor's process.
+    pub const fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Lets it start the container and returns the container's first process when the program has been executed.
+    /// If this value is dropped before, the monitor undoes everything and ends.
+    ///
+    /// # Errors
+    /// [`MonitorError::Start`] when it was not, and everything is undone and recorded; [`MonitorError::Gone`] when the monitor died.
+    pub fn go(mut self) -> Result<ProcessId, MonitorError> {
+        let sent = self.channel.send(&Instruction::Go);
+        match sent.and_then(|()| self.channel.receive()) {
+            Ok(Some(Report::Ready(init))) => Ok(init),
+            Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
+            Ok(Some(Report::Listening(_)) | None) => Err(MonitorError::Gone(self.id)),
+            Err(error) => Err(lost(self.id, error)),
+        }
+    }
+}
+
+/// Says what a failed connection means to its caller.
+pub(super) fn lost(id: ContainerId, error: io::Error) -> MonitorError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::NotFound => MonitorError::Gone(id),
+        _ => MonitorError::Kernel(SysError::new(
+            "talk to",
+            format_args!("the monitor of container {}", id.short()),
+            error,
+        )),
+    }
+}

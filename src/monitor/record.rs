@@ -1,0 +1,109 @@
+//! Writing down how a container ended. The store is open only for that: a monitor that waits must not cost a database.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::held::Held;
+use crate::{
+    model::{Container, Exit, Occurrence, State, Subject, Timestamp},
+    store::{Layout, RecordsMut, Store, StoreError},
+    sys::{files, poll},
+};
+
+/// How often a store that refuses is asked; it waits for others by itself. Later, the next `Engine::open` finds the container without its monitor.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A container that has ended.
+#[derive(Debug)]
+pub(super) struct Ended<'a> {
+    pub(super) container: &'a Container,
+    pub(super) layout: &'a Layout,
+    /// When its program was executed, if it was.
+    pub(super) started: Option<Timestamp>,
+    pub(super) exit: &'a Exit,
+}
+
+impl Ended<'_> {
+    /// Writes it down and removes what is not needed any more: the run directory, and everything when it was asked to remove itself.
+    pub(super) fn record(&self, held: &mut Held) {
+        let finished = Timestamp::now();
+        let mut is_removed = false;
+        for attempt in 1..=ATTEMPTS {
+            if let Ok(removed) = self.write(held, finished) {
+                is_removed = removed;
+                break;
+            }
+            if attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err() {
+                break;
+            }
+        }
+        // Nobody is told of a directory that cannot be removed: the next start makes do with it, and the next Engine::open removes it.
+        held.remove_run_dir();
+        if is_removed {
+            drop(files::remove_tree(&self.layout.container(self.container.id)));
+        }
+    }
+
+    /// Tells whether the container's record was removed.
+    fn write(&self, held: &mut Held, finished: Timestamp) -> Result<bool, StoreError> {
+        let mut store = Store::open(self.layout.clone())?;
+        store.write(|records| {
+            let id = self.container.id;
+            let state = records.container(id)?.map(|recorded| recorded.state);
+            let live = state.filter(State::is_live);
+            if let Some(state) = &live {
+                self.change(records, state, finished)?;
+            }
+            // Within the transaction: nobody can start the container again before its directory is gone, and nobody who finds no
+            // monitor reads that it runs.
+            held.remove_run_dir();
+            Ok(live.is_some() && self.container.config.auto_remove)
+        })
+    }
+
+    fn change(
+        &self,
+        records: &mut RecordsMut<'_>,
+        state: &State,
+        finished: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = self.container.id;
+        if self.started.is_some() && matches!(state, State::Starting) {
+            // It ended before the one who started it could write down that it runs.
+            self.journal(records, Occurrence::Start)?;
+        }
+        records.set_state(
+            id,
+            &State::Exited { started: self.started, finished, exit: self.exit.clone() },
+        )?;
+        records.set_processes(id, None)?;
+        records.remove_endpoints(id)?;
+        if self.exit.oom {
+            self.journal(records, Occurrence::Oom)?;
+        }
+        self.journal(records, Occurrence::Die)?;
+        if self.container.config.auto_remove {
+            records.remove_container(id)?;
+            self.journal(records, Occurrence::Destroy)?;
+        }
+        Ok(())
+    }
+
+    fn journal(
+        &self,
+        records: &mut RecordsMut<'_>,
+        occurrence: Occurrence,
+    ) -> Result<(), StoreError> {
+        let mut attributes = BTreeMap::from([
+            ("name".to_owned(), self.container.name.to_string()),
+            ("image".to_owned(), self.container.image_name.clone()),
+        ]);
+        if occurrence == Occurrence::Die {
+            attributes.insert("exitCode".to_owned(), self.exit.code.to_string());
+        }
+        records.journal(Subject::Container, &self.container.id.hex(), occurrence, attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

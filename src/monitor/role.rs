@@ -1,0 +1,154 @@
+//! The life of a monitor, from its first instruction to its last.
+
+use std::{
+    io,
+    os::{fd::AsFd as _, unix::net::UnixStream},
+    process::ExitCode,
+};
+
+use nix::sys::{
+    signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+    signalfd::{SfdFlags, SignalFd},
+};
+
+use super::{
+    Launch, SOCKET, StartFailure,
+    channel::Channel,
+    held::Held,
+    protocol::{Instruction, Reply, Report},
+    record::Ended,
+    start::start,
+    ward::Ward,
+    watch::Watch,
+};
+use crate::{
+    model::{Exit, NetworkMode},
+    network::{self, Place},
+    sys::{At as _, Result, files, process::ProcessId, socket, spawn, userns},
+};
+
+/// Is the monitor: called by `main` when `argv[0]` is [`ROLE`](super::ROLE), before any thread exists.
+pub fn main() -> ExitCode {
+    match spawn::stand_alone(c"estiba-mon") {
+        Ok(spawn::Side::Started) => ExitCode::SUCCESS,
+        Ok(spawn::Side::Alone { channel }) => {
+            match attend(Channel::new(UnixStream::from(channel))) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
+        // Nobody listens to this process but by its channel, whose end says enough.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end.
+fn attend(mut channel: Channel) -> io::Result<()> {
+    let Some(Instruction::Launch(launch)) = channel.receive()? else {
+        return Ok(());
+    };
+    let mut held = Held::default();
+    let mut watch = match prepare(&launch, &mut held) {
+        Ok(watch) => watch,
+        Err(failure) => {
+            let failure = failure.and(&held.remove_run_dir());
+            return channel.send(&Report::Failed(failure));
+        }
+    };
+    let process = ProcessId::current().map_err(|error| error.source)?;
+    let told = channel.send(&Report::Listening(process));
+    if told.is_err() || !wait_for_go(&mut channel, &mut watch).unwrap_or(false) {
+        held.remove_run_dir();
+        let reason = StartFailure::new("the one who started the container left before it began");
+        watch.part(&Reply::Failed(reason));
+        return told;
+    }
+    let started = start(&launch, &mut held);
+    let ward = match started {
+        Ok(started) => Ward::new(*launch, started, held, &mut watch),
+        Err(failure) => {
+            let failure = failure.and(&held.release());
+            record_failure(&launch, &mut held, &failure);
+            // Whoever waits for the answer reads it even while a client is slow to read its own.
+            let told = channel.send(&Report::Failed(failure.clone()));
+            watch.part(&Reply::Failed(failure));
+            return told;
+        }
+    };
+    // Whoever started it may have left meanwhile; the container goes on.
+    drop(channel.send(&Report::Ready(ward.init())));
+    drop(channel);
+    spawn::trim_memory();
+    stay(ward, &mut watch).map_err(|error| error.source)
+}
+
+/// Makes the run directory and listens in it, in the network place of the container's bridges.
+fn prepare(launch: &Launch, held: &mut Held) -> std::result::Result<Watch, StartFailure> {
+    let run_dir = launch.layout.container_run(launch.container.id);
+    held.run_dir = Some(run_dir.clone());
+    files::make_private_dir(&run_dir)?;
+    let listener = socket::listen(&run_dir, SOCKET)?;
+    match (&launch.place, &launch.container.config.network) {
+        // It stays in the host's network, but outlives who started it all the same.
+        (Place::Shared { run_root }, NetworkMode::Host) => userns::enlist(run_root)?,
+        (place, _) => network::enter(place)?,
+    }
+    Ok(Watch::new(listener, launch.container.config.tty))
+}
+
+/// Serves clients until the word to go comes; `false` when the one who would say it is gone.
+fn wait_for_go(channel: &mut Channel, watch: &mut Watch) -> Result<bool> {
+    loop {
+        let round = watch.round(&[channel.stream().as_fd()], None)?;
+        if !round.extra.is_empty() {
+            let word = channel.receive().at("hear", "the word to go")?;
+            return Ok(matches!(word, Some(Instruction::Go)));
+        }
+    }
+}
+
+fn record_failure(launch: &Launch, held: &mut Held, failure: &StartFailure) {
+    let exit =
+        Exit { code: failure.exit_code, error: Some(failure.message.clone()), ..Exit::default() };
+    Ended { container: &launch.container, layout: &launch.layout, started: None, exit: &exit }
+        .record(held);
+}
+
+/// Stays until the container has ended.
+fn stay(mut ward: Ward, watch: &mut Watch) -> Result<()> {
+    let signals = listen_to_signals()?;
+    loop {
+        let round = watch.round(&[signals.as_fd()], None)?;
+        if !round.extra.is_empty() && is_asked_to_end(&signals) {
+            ward.ask_to_stop(watch);
+        }
+        for demand in round.demands {
+            ward.serve(demand, watch);
+        }
+        spawn::reap_orphans(&watch.children());
+        if let Some(exit) = watch.end().cloned() {
+            ward.end(exit, watch);
+            return Ok(());
+        }
+    }
+}
+
+/// Hears of children that end, and of the machine's wish that this process ends (SIGTERM), through a descriptor.
+fn listen_to_signals() -> Result<SignalFd> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGCHLD);
+    set.add(Signal::SIGTERM);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None).at("block", "signals")?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .at("listen to", "signals")
+}
+
+/// Takes the signals that came; tells whether one of them was SIGTERM.
+fn is_asked_to_end(signals: &SignalFd) -> bool {
+    let term = u32::try_from(libc::SIGTERM).unwrap_or_default();
+    let mut is_asked = false;
+    while let Ok(Some(signal)) = signals.read_signal() {
+        is_asked |= signal.ssi_signo == term;
+    }
+    is_asked
+}

@@ -1,0 +1,221 @@
+//! From the word to go to a container that runs.
+
+use std::os::fd::OwnedFd;
+
+use oci_spec::runtime::{Capability, Spec};
+
+use super::{
+    Launch, StartFailure,
+    held::Held,
+    log,
+    streams::{Program, Streams},
+};
+use crate::{
+    model::{Endpoint, Limits, NetworkMode},
+    network,
+    runtime::{self, Created, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
+    sys::{At as _, SysError, cgroup::Cgroup, files, process::ProcessId},
+};
+
+/// A container whose program has been executed, with what is needed to care for it.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) init: ProcessId,
+    pub(super) program: Program,
+    pub(super) log: log::Writer,
+    /// The spec as JSON, for programs that are executed later: a tenth of what it takes in memory.
+    pub(super) spec: Vec<u8>,
+    pub(super) seccomp: seccomp::Program,
+    /// Its network namespace, if it can join networks.
+    pub(super) network: Option<OwnedFd>,
+}
+
+/// Makes everything that the container needs and lets it begin. What was acquired stands in `held`, also when this fails.
+pub(super) fn start(launch: &Launch, held: &mut Held) -> Result<Started, StartFailure> {
+    let spec = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
+    held.cgroup = Cgroup::create(&launch.cgroup)?;
+    limit(held.cgroup.as_ref(), launch.container.config.limits)?;
+    let layout = &launch.layout;
+    write_etc(launch, &launch.container.endpoints)?;
+    let log = log::Writer::open(&layout.log(launch.container.id))?;
+    let seccomp = seccomp::Program::default_for(&capabilities(&launch.spec), &layout.run_root)?;
+    let config = &launch.container.config;
+    let (pipes, stdio) = if config.tty {
+        (None, Stdio::Terminal)
+    } else {
+        let (streams, stdio) = Streams::pipes(config.open_stdin)?;
+        (Some(streams), stdio)
+    };
+    let mount_point = layout.container_run(launch.container.id).join("rootfs");
+    files::make_private_dir(&mount_point)?;
+    let created = runtime::create(Setup {
+        spec: &launch.spec,
+        rootfs: Rootfs::Overlay {
+            lowers: launch.lowers.clone(),
+            upper: launch.upper.clone(),
+            work: launch.work.clone(),
+            at: mount_point,
+        },
+        user: User::Named(config.user.clone()),
+        stdio,
+        cgroup: held.cgroup.as_ref(),
+        seccomp: Some(&seccomp),
+        rootless: launch.rootless,
+    })?;
+    let network = connect(launch, &created, held)?;
+    let running = created.start()?;
+    let init = running.process;
+    let mut program = Program::new(init.pid, running.pidfd, pipes.unwrap_or_default());
+    if let Some(master) = running.terminal {
+        match Streams::terminal(master, config.open_stdin) {
+            Ok(streams) => program.streams = streams,
+            Err(error) => {
+                program.signal(libc::SIGKILL)?;
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(Started { init, program, log, spec, seccomp, network })
+}
+
+/// Sets what was asked for; what cannot be had is a failure.
+fn limit(cgroup: Option<&Cgroup>, limits: Limits) -> Result<(), StartFailure> {
+    let Some(cgroup) = cgroup else {
+        return if limits == Limits::default() {
+            Ok(())
+        } else {
+            Err(StartFailure::new("limits cannot be set: this user may not make control groups"))
+        };
+    };
+    if let Some(bytes) = limits.memory {
+        cgroup.limit_memory(bytes)?;
+    }
+    if let Some(millicpus) = limits.millicpus {
+        cgroup.limit_cpu(millicpus)?;
+    }
+    if let Some(pids) = limits.pids {
+        cgroup.limit_pids(pids)?;
+    }
+    Ok(())
+}
+
+/// Writes the files that are mounted over those in the container's `/etc`, which stay the same inodes while it runs.
+fn write_etc(launch: &Launch, endpoints: &[Endpoint]) -> Result<(), StartFailure> {
+    let config = &launch.container.config;
+    let dir = launch.layout.container_run(launch.container.id);
+    let hosts = network::hosts_file(&config.hostname, endpoints);
+    files::write(&dir.join("hosts"), hosts)?;
+    let host = files::read_if_there("/etc/resolv.conf".as_ref())?.unwrap_or_default();
+    let shares_host_network = config.network == NetworkMode::Host;
+    let resolv = network::resolv_file(&String::from_utf8_lossy(&host), shares_host_network);
+    files::write(&dir.join("resolv.conf"), resolv)?;
+    files::write(&dir.join("hostname"), format!("{}\n", config.hostname))?;
+    Ok(())
+}
+
+/// Connects the container's network namespace; gives it where further networks can be joined.
+fn connect(
+    launch: &Launch,
+    created: &Created,
+    held: &mut Held,
+) -> Result<Option<OwnedFd>, StartFailure> {
+    let mode = &launch.container.config.network;
+    if *mode == NetworkMode::Host {
+        return Ok(None);
+    }
+    let namespace = created.network_namespace();
+    if *mode == NetworkMode::None || launch.container.endpoints.is_empty() {
+        network::loopback(namespace)?;
+    }
+    for (number, endpoint) in launch.container.endpoints.iter().enumerate() {
+        let found = launch.networks.iter().find(|n| n.id == endpoint.network);
+        let network = found.ok_or_else(|| {
+            StartFailure::new(&format_args!(
+                "network {} is not there any more",
+                endpoint.network_name
+            ))
+        })?;
+        network::ensure(&launch.place, network, &launch.networks)?;
+        held.endpoints.push(endpoint.clone());
+        network::attach(endpoint, &network.bridge, namespace, number == 0)?;
+    }
+    if *mode == NetworkMode::None {
+        return Ok(None);
+    }
+    Ok(Some(namespace.try_clone_to_owned().at("keep", "the network namespace")?))
+}
+
+/// Lists the names of the capabilities that a container's programs can have, which the filter follows.
+pub(super) fn capabilities(spec: &Spec) -> Vec<String> {
+    let process = spec.process().as_ref();
+    let sets = process.and_then(|process| process.capabilities().as_ref());
+    let bounding = sets.and_then(|sets| sets.bounding().as_ref());
+    bounding
+        .into_iter()
+        .flatten()
+        .map(Capability::to_string)
+        .map(|name| match name.strip_prefix("CAP_") {
+            Some(_) => name,
+            None => format!("CAP_{name}"),
+        })
+        .collect()
+}
+
+impl From<SysError> for StartFailure {
+    fn from(error: SysError) -> Self {
+        Self::new(&error)
+    }
+}
+
+impl From<network::NetworkError> for StartFailure {
+    fn from(error: network::NetworkError) -> Self {
+        Self::new(&error)
+    }
+}
+
+impl From<RuntimeError> for StartFailure {
+    fn from(error: RuntimeError) -> Self {
+        let exit_code = match &error {
+            RuntimeError::Program { exit_code, .. } => *exit_code,
+            _ => 125,
+        };
+        Self { message: error.to_string(), exit_code }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_the_program_s_exit_code() {
+        for (error, exit_code) in [
+            (
+                RuntimeError::Program {
+                    program: "x".to_owned(),
+                    reason: "not found".to_owned(),
+                    exit_code: 127,
+                },
+                127,
+            ),
+            (RuntimeError::Spec("no root".to_owned()), 125),
+        ] {
+            let message = error.to_string();
+            let failure = StartFailure::from(error);
+            assert_eq!((failure.message, failure.exit_code), (message, exit_code));
+        }
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_had_is_a_failure() {
+        assert_eq!(limit(None, Limits::default()), Ok(()));
+        let asked = Limits { pids: Some(3), ..Limits::default() };
+        assert_eq!(limit(None, asked).unwrap_err().exit_code, 125);
+    }
+
+    #[test]
+    fn capabilities_have_their_full_names() {
+        let names = capabilities(&Spec::default());
+        assert!(names.contains(&"CAP_KILL".to_owned()), "{names:?}");
+    }
+}
