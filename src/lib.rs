@@ -7,3 +7,4 @@ pub mod image;
 pub mod runtime;
 pub mod network;
 pub mod monitor;
+pub mod engine;

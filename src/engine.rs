@@ -1,0 +1,207 @@
+//! The engine: every verb that changes or tells something, for every front end alike.
+//!
+//! The engine keeps the order of steps and their undo, and the dependency rule. It never prints, reads the environment or
+//! exits; it knows no widget and no wire format. Its verbs block (on SQLite, on the kernel, on a monitor): a front end with a
+//! loop calls them off the loop. An [`Engine`] is cheap to clone and may be used from many threads.
+//!
+//! | file | verbs |
+//! |---|---|
+//! | `containers` | create, find, remove, wait, logs, usage |
+//! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
+//! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
+//! | `networks` | create, find, remove, connect, disconnect |
+//! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
+//! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
+//! | `starter` | the image that the demo makes out of this machine's programs |
+//! | `session` | standard streams, logs and the bell, as the front ends hold them |
+
+mod containers;
+mod error;
+mod images;
+mod lifecycle;
+mod names;
+mod networks;
+mod plan;
+mod reconcile;
+mod session;
+mod spec;
+mod start;
+pub mod starter;
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+pub use error::{EngineError, ErrorKind};
+pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
+
+pub use crate::image::{Archive, Loaded, Progress};
+use crate::{
+    image::Ownership,
+    model::{Container, Event, Image, ImageId, ImageReference, Network},
+    network::Place,
+    store::{Layout, Store},
+    sys::files,
+};
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// Where an engine keeps things and as whom it runs.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Images, layers, container changes and records.
+    pub data_root: PathBuf,
+    /// What a reboot may forget: sockets, generated files.
+    pub run_root: PathBuf,
+    /// The program that is executed as monitor: this very binary.
+    pub program: PathBuf,
+    /// As whom it runs.
+    pub privilege: Privilege,
+}
+
+/// As whom an engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privilege {
+    /// As the machine's root.
+    Rootful,
+    /// As root of a user namespace.
+    Rootless {
+        /// How many ids the namespace has; 1 means that every owner in an image becomes the user.
+        ids: u32,
+    },
+}
+
+/// Everything that there is, read at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// All images, newest first.
+    pub images: Vec<Image>,
+    /// All containers, newest first.
+    pub containers: Vec<Container>,
+    /// All networks, oldest first.
+    pub networks: Vec<Network>,
+    /// The journal's last entry that is contained in this.
+    pub sequence: u64,
+}
+
+/// What a removal of an image did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageRemoved {
+    /// Names that were taken away.
+    pub untagged: Vec<ImageReference>,
+    /// The image, if its data went too.
+    pub deleted: Option<ImageId>,
+    /// The bytes of layers that no other image needed.
+    pub freed: u64,
+}
+
+/// Whether something runs on when removal is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Force {
+    /// Refuse.
+    #[default]
+    No,
+    /// Kill it first (a container), or take all names away (an image). Never removes an image that a container stands on.
+    Yes,
+}
+
+/// The engine: the one thing a front end holds.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: EngineConfig,
+    layout: Layout,
+    /// Held for one transaction, never while waiting for a process.
+    store: Mutex<Store>,
+}
+
+impl Engine {
+    /// Opens the store, makes it if it is not there, and puts right what a killed process left behind.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when the store cannot be made, opened or understood.
+    pub fn open(config: EngineConfig) -> Result<Self> {
+        let layout =
+            Layout { data_root: config.data_root.clone(), run_root: config.run_root.clone() };
+        let store = Mutex::new(Store::open(layout.clone())?);
+        let engine = Self { shared: Arc::new(Shared { config, layout, store }) };
+        engine.reconcile()?;
+        Ok(engine)
+    }
+
+    /// Gives the configuration it was opened with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+
+    /// Reads everything at one moment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn overview(&self) -> Result<Overview> {
+        self.store().read(|records| {
+            Ok(Overview {
+                images: records.images()?,
+                containers: records.containers()?,
+                networks: records.networks()?,
+                sequence: records.last_sequence()?,
+            })
+        })
+    }
+
+    /// Reads what happened after an entry of the journal.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn events_since(&self, sequence: u64) -> Result<Vec<Event>> {
+        self.store().read(|records| Ok(records.events_since(sequence)?))
+    }
+
+    /// Begins to listen for changes by any process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Kernel`].
+    pub fn watch(&self) -> Result<Watch> {
+        Watch::new(self)
+    }
+
+    /// Makes a file without a name on the disk of the store, for an archive that is too big for memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn scratch_file(&self) -> Result<File> {
+        Ok(files::unnamed(&self.layout().staging())?)
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.shared.layout
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic while holding it has rolled its transaction back; the connection is as good as before.
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_rootless(&self) -> bool {
+        self.shared.config.privilege != Privilege::Rootful
+    }
+
+    fn place(&self) -> Place {
+        if self.is_rootless() {
+            Place::Shared { run_root: self.layout().run_root.clone() }
+        } else {
+            Place::Host
+        }
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.is_rootless() { Ownership::Mapped } else { Ownership::Kept }
+    }
+}

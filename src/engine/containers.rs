@@ -1,0 +1,307 @@
+//! Containers as records: made, found, looked at, removed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Engine, EngineError, ErrorKind, Force, LogOptions, LogReader, Result, names, plan};
+use crate::{
+    model::{
+        Container, ContainerId, ContainerName, CreateContainer, DEFAULT_NETWORK, Exit, Image,
+        NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Usage, Verb,
+    },
+    store::{Records, StoreError},
+    sys::{cgroup::Cgroup, files, process},
+};
+
+/// How often a name is made up before giving up.
+const NAME_ATTEMPTS: usize = 8;
+
+impl Engine {
+    /// Finds a container by name, id, or the beginning of an id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::Invalid`] when several begin so.
+    pub fn container(&self, name: &str) -> Result<Container> {
+        self.store().read(|records| {
+            let id = match records.container_by_name(name)? {
+                Some(id) => id,
+                None => only_one("container", name, &records.containers_beginning(name)?)?,
+            };
+            existing(records, id)
+        })
+    }
+
+    /// Finds a container by its whole id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub fn container_by_id(&self, id: ContainerId) -> Result<Container> {
+        self.store().read(|records| existing(records, id))
+    }
+
+    /// Makes a container. It does not run yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for an unknown image or network, [`ErrorKind::Conflict`] for a name in use,
+    /// [`ErrorKind::Invalid`] for a request that makes no sense.
+    pub fn create(&self, request: &CreateContainer) -> Result<Container> {
+        let image = self.image(&request.image)?;
+        let id = ContainerId::from_bytes(names::random()?);
+        let network = self.network_mode(request.network.as_ref())?;
+        let hostname = match network {
+            NetworkMode::Host => host_name(),
+            _ => id.short(),
+        };
+        let config = plan::resolve(request, &image, network, hostname)?;
+        let container = |name: ContainerName| Container {
+            id,
+            name,
+            image: image.id,
+            image_name: request.image.clone(),
+            created: Timestamp::now(),
+            config: config.clone(),
+            state: State::Created,
+            endpoints: Vec::new(),
+        };
+        match &request.name {
+            Some(name) => self.record(container(name.clone()), &image),
+            None => self.record_with_made_up_name(container, &image),
+        }
+    }
+
+    fn record_with_made_up_name(
+        &self,
+        container: impl Fn(ContainerName) -> Container,
+        image: &Image,
+    ) -> Result<Container> {
+        let mut attempt = 0;
+        loop {
+            let name = names::make_up(names::random()?, attempt);
+            let name = name.parse().map_err(|error: crate::model::NameError| {
+                EngineError::new(ErrorKind::Internal, "a made-up name is none").caused_by(error)
+            })?;
+            match self.record(container(name), image) {
+                Err(error) if error.kind() == &ErrorKind::Conflict && attempt < NAME_ATTEMPTS => {
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn record(&self, container: Container, image: &Image) -> Result<Container> {
+        self.store().write(|records| {
+            records.insert_container(&container).map_err(|error| match error {
+                StoreError::Taken(_) => EngineError::new(
+                    ErrorKind::Conflict,
+                    format!("the name {} is used by another container", container.name),
+                )
+                .hint(format!("choose another, or remove that one: estiba rm {}", container.name)),
+                StoreError::Referred(_) => EngineError::new(
+                    ErrorKind::Gone,
+                    format!("image {} was removed meanwhile", image.display_name()),
+                ),
+                other => other.into(),
+            })?;
+            records.journal(
+                Subject::Container,
+                &container.id.hex(),
+                Occurrence::Create,
+                attributes(&container),
+            )?;
+            Ok::<_, EngineError>(())
+        })?;
+        Ok(container)
+    }
+
+    /// Turns the networks that were asked for by name into ids; none named means the default bridge.
+    fn network_mode(&self, request: Option<&NetworkRequest>) -> Result<NetworkMode> {
+        match request {
+            Some(NetworkRequest::None) => Ok(NetworkMode::None),
+            Some(NetworkRequest::Host) => Ok(NetworkMode::Host),
+            Some(NetworkRequest::Named(names)) => {
+                let mut ids = Vec::new();
+                for name in names {
+                    let id = self.network(name)?.id;
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+                Ok(NetworkMode::Bridges(ids))
+            }
+            None => Ok(NetworkMode::Bridges(vec![self.network(DEFAULT_NETWORK)?.id])),
+        }
+    }
+
+    /// Removes a container and everything it changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it runs and `force` says no.
+    pub fn remove(&self, id: ContainerId, force: Force) -> Result<()> {
+        if force == Force::Yes {
+            self.kill_and_wait(id)?;
+        }
+        let aside = self.layout().staging().join(id.hex());
+        let removed = self.store().write(|records| {
+            let Some(container) = records.container(id)? else {
+                // With --rm its monitor was quicker, and that is what was wanted.
+                return if force == Force::Yes { Ok(false) } else { Err(unknown(id)) };
+            };
+            if !container.state.allows(Verb::Remove) {
+                return Err(EngineError::new(
+                    ErrorKind::Conflict,
+                    format!("container {} is {}", container.name, container.state.word()),
+                )
+                .hint(format!("stop it first, or use force: estiba rm -f {}", container.name)));
+            }
+            records.remove_container(id)?;
+            records.journal(
+                Subject::Container,
+                &id.hex(),
+                Occurrence::Destroy,
+                attributes(&container),
+            )?;
+            // Moved aside under the transaction: from here on no record and no directory speak of it, whatever is killed next.
+            match files::rename(&self.layout().container(id), &aside) {
+                Err(error) if !error.is_not_found() => Err(error.into()),
+                _ => Ok(true),
+            }
+        })?;
+        if removed {
+            files::remove_tree(&aside)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a container does not run, and tells how it ended; one that was never started has ended with 0.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is gone.
+    pub fn wait(&self, id: ContainerId) -> Result<Exit> {
+        match self.wait_at_most(id, None)? {
+            Some(exit) => Ok(exit),
+            None => {
+                Err(EngineError::new(ErrorKind::Internal, "waiting without limit came back early"))
+            }
+        }
+    }
+
+    /// Opens a container's log.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such container.
+    pub fn logs(&self, id: ContainerId, options: LogOptions) -> Result<LogReader> {
+        self.container_by_id(id)?;
+        LogReader::open(self, id, options)
+    }
+
+    /// Reads what running containers use; those that ended meanwhile are left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn usage(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Usage>> {
+        let mut usage = BTreeMap::new();
+        let mut without_group = Vec::new();
+        for &id in ids {
+            match Cgroup::find(&cgroup_name(id)).map(|group| group.read()) {
+                Some(Ok(reading)) => {
+                    usage.insert(
+                        id,
+                        Usage {
+                            cpu: reading.cpu,
+                            memory: reading.memory,
+                            memory_limit: reading.memory_limit,
+                            pids: reading.pids,
+                        },
+                    );
+                }
+                // It ended between finding and reading.
+                Some(Err(_)) => {}
+                None => without_group.push(id),
+            }
+        }
+        if !without_group.is_empty() {
+            usage.extend(self.family_usage(&without_group)?);
+        }
+        Ok(usage)
+    }
+
+    /// Sums up process by process, where this user may not make control groups.
+    fn family_usage(&self, ids: &[ContainerId]) -> Result<Vec<(ContainerId, Usage)>> {
+        let roots: Vec<(ContainerId, i32)> = self.store().read(|records| {
+            let mut roots = Vec::new();
+            for &id in ids {
+                let init = records.processes(id)?.and_then(|processes| processes.init);
+                roots.extend(init.filter(process::ProcessId::is_alive).map(|init| (id, init.pid)));
+            }
+            Ok::<_, EngineError>(roots)
+        })?;
+        let pids: Vec<i32> = roots.iter().map(|(_, pid)| *pid).collect();
+        let sums = process::family_usage(&pids)?;
+        let usages = roots.iter().zip(sums).map(|(&(id, _), sum)| {
+            (id, Usage { cpu: sum.cpu, memory: sum.memory, memory_limit: None, pids: sum.threads })
+        });
+        Ok(usages.collect())
+    }
+
+    pub(super) fn is_live(&self, id: ContainerId) -> Result<bool> {
+        self.store().read(|records| {
+            Ok(records.container(id)?.is_some_and(|container| container.state.is_live()))
+        })
+    }
+
+    /// Waits for the end of a container, at most `patience`.
+    pub(super) fn wait_at_most(
+        &self,
+        id: ContainerId,
+        patience: Option<Duration>,
+    ) -> Result<Option<Exit>> {
+        let container = self.container_by_id(id)?;
+        match container.state {
+            State::Created => Ok(Some(Exit::default())),
+            State::Exited { exit, .. } => Ok(Some(exit)),
+            State::Starting | State::Running { .. } => self.wait_for_monitor(id, patience),
+        }
+    }
+}
+
+/// The particulars that every journal line about a container carries.
+pub(super) fn attributes(container: &Container) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("name".to_owned(), container.name.to_string()),
+        ("image".to_owned(), container.image_name.clone()),
+    ])
+}
+
+/// The name of a container's control group.
+pub(super) fn cgroup_name(id: ContainerId) -> String {
+    format!("estiba/{id}")
+}
+
+pub(super) fn existing(records: &Records<'_>, id: ContainerId) -> Result<Container> {
+    records.container(id)?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: ContainerId) -> EngineError {
+    EngineError::new(ErrorKind::NotFound, format!("no such container: {}", id.short()))
+}
+
+/// Chooses the only candidate for the beginning of an id.
+pub(super) fn only_one<T: Copy>(kind: &str, name: &str, candidates: &[T]) -> Result<T> {
+    match candidates {
+        [only] => Ok(*only),
+        [] => Err(EngineError::new(ErrorKind::NotFound, format!("no such {kind}: {name}"))),
+        several => Err(EngineError::new(
+            ErrorKind::Invalid,
+            format!("{name} is the beginning of {} {kind} ids", several.len()),
+        )
+        .hint("write more of the id")),
+    }
+}
+
+/// What the host calls itself; a container that shares its network shares this too, as with Docker.
+fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(
+        |_errno| "localhost".to_owned(),
+        |name| name.to_string_lossy().chars().take(64).collect(),
+    )
+}

@@ -1,0 +1,215 @@
+//! Containers as processes: started, stopped, signalled, entered.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Engine, EngineError, ErrorKind, Result, Session, containers::attributes};
+use crate::{
+    model::{Container, ContainerId, ExecRequest, Exit, Occurrence, State, Subject, Verb},
+    monitor::{Client, MonitorError},
+};
+
+/// How long the kernel may take to end a process that was killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+const SIGKILL: i32 = 9;
+
+impl Engine {
+    /// Starts a container and returns when its program has begun.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it runs, [`ErrorKind::CannotRun`] or [`ErrorKind::NoProgram`] when its program cannot be
+    /// executed, [`ErrorKind::Kernel`] when the kernel refuses a step.
+    pub fn start(&self, id: ContainerId) -> Result<()> {
+        let launched = self.launch(id)?;
+        self.go(id, launched)
+    }
+
+    /// Starts a container with its standard streams joined before its program begins, so that nothing of it is missed.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_attached(&self, id: ContainerId) -> Result<Session> {
+        let launched = self.launch(id)?;
+        let session = Client::connect(self.layout(), id)?.attach()?;
+        self.go(id, launched)?;
+        Ok(Session(session))
+    }
+
+    /// Asks a container to stop, kills it when `grace` is over, and returns when it has ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it does not run.
+    pub fn stop(&self, id: ContainerId, grace: Duration) -> Result<Exit> {
+        let container = self.allowing(id, Verb::Stop)?;
+        self.signal(&container, container.config.stop_signal)?;
+        let exit = match self.wait_at_most_or_gone(id, Some(grace))? {
+            Some(exit) => exit,
+            None => self.kill_and_wait(id)?,
+        };
+        self.note(&container, Occurrence::Stop, [])?;
+        Ok(exit)
+    }
+
+    /// Stops a container if it runs, and starts it.
+    ///
+    /// # Errors
+    /// As [`Engine::stop`] and [`Engine::start`].
+    pub fn restart(&self, id: ContainerId, grace: Duration) -> Result<()> {
+        let container = self.allowing(id, Verb::Restart)?;
+        if container.state.is_live() {
+            self.stop(id, grace)?;
+        }
+        self.start(id)?;
+        self.note(&container, Occurrence::Restart, [])
+    }
+
+    /// Sends a signal to a container's first process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it does not run.
+    pub fn kill(&self, id: ContainerId, signal: i32) -> Result<()> {
+        let container = self.allowing(id, Verb::Kill)?;
+        self.signal(&container, signal)
+    }
+
+    /// Joins the standard streams of a running container.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it does not run.
+    pub fn attach(&self, id: ContainerId) -> Result<Session> {
+        self.allowing(id, Verb::Attach)?;
+        Ok(Session(Client::connect(self.layout(), id)?.attach()?))
+    }
+
+    /// Runs a further program in a running container.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it does not run, [`ErrorKind::CannotRun`] or [`ErrorKind::NoProgram`] when the program cannot
+    /// be executed.
+    pub fn exec(&self, id: ContainerId, request: &ExecRequest) -> Result<Session> {
+        let container = self.allowing(id, Verb::Exec)?;
+        let session = Client::connect(self.layout(), id)?.exec(request)?;
+        self.note(&container, Occurrence::ExecStart, [("command", request.args.join(" "))])?;
+        Ok(Session(session))
+    }
+
+    /// Kills a container that lives and waits for its end; one that does not live is left as it is.
+    pub(super) fn kill_and_wait(&self, id: ContainerId) -> Result<Exit> {
+        let container = match self.container_by_id(id) {
+            Err(error) if error.kind() == &ErrorKind::NotFound => return Ok(Exit::default()),
+            other => other?,
+        };
+        if container.state.is_live() {
+            match self.signal(&container, SIGKILL) {
+                // It is on its way out, and so is what we wait for.
+                Err(error) if error.kind() == &ErrorKind::Gone => {}
+                other => other?,
+            }
+        }
+        self.wait_at_most_or_gone(id, Some(KILL_PATIENCE))?.ok_or_else(|| {
+            EngineError::new(
+                ErrorKind::Kernel,
+                format!("container {} was killed but has not ended in 10 seconds", container.name),
+            )
+            .hint("a process of it hangs in the kernel; look for state D in ps(1)")
+        })
+    }
+
+    /// Waits through the monitor; when that is gone, the truth is found out without it.
+    pub(super) fn wait_for_monitor(
+        &self,
+        id: ContainerId,
+        patience: Option<Duration>,
+    ) -> Result<Option<Exit>> {
+        let waited =
+            Client::connect(self.layout(), id).and_then(|mut client| client.wait(patience));
+        match waited {
+            Ok(exit) => Ok(exit),
+            Err(MonitorError::Gone(_)) => {
+                self.reconcile_one(id)?;
+                match self.container_by_id(id)?.state {
+                    State::Exited { exit, .. } => Ok(Some(exit)),
+                    _ => Err(gone(id)),
+                }
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// As [`Engine::wait_at_most`], but a container that removed itself has ended well.
+    fn wait_at_most_or_gone(
+        &self,
+        id: ContainerId,
+        patience: Option<Duration>,
+    ) -> Result<Option<Exit>> {
+        match self.wait_at_most(id, patience) {
+            Err(error) if error.kind() == &ErrorKind::NotFound => Ok(Some(Exit::default())),
+            other => other,
+        }
+    }
+
+    fn signal(&self, container: &Container, signal: i32) -> Result<()> {
+        Client::connect(self.layout(), container.id)?.signal(signal)?;
+        self.note(container, Occurrence::Kill, [("signal", signal.to_string())])
+    }
+
+    fn allowing(&self, id: ContainerId, verb: Verb) -> Result<Container> {
+        let container = self.container_by_id(id)?;
+        check_allows(&container, verb)?;
+        Ok(container)
+    }
+
+    /// Writes a journal line about a container.
+    fn note<const N: usize>(
+        &self,
+        container: &Container,
+        occurrence: Occurrence,
+        more: [(&str, String); N],
+    ) -> Result<()> {
+        let mut attributes = attributes(container);
+        attributes.extend(more.map(|(key, value)| (key.to_owned(), value)));
+        self.store().write(|records| {
+            Ok(records.journal(Subject::Container, &container.id.hex(), occurrence, attributes)?)
+        })
+    }
+}
+
+pub(super) fn check_allows(container: &Container, verb: Verb) -> Result<()> {
+    if container.state.allows(verb) {
+        return Ok(());
+    }
+    Err(EngineError::new(
+        ErrorKind::Conflict,
+        format!("cannot {verb} container {}: it is {}", container.name, container.state.word()),
+    ))
+}
+
+fn gone(id: ContainerId) -> EngineError {
+    EngineError::new(ErrorKind::Gone, format!("the monitor of container {} is gone", id.short()))
+}
+
+impl From<MonitorError> for EngineError {
+    fn from(error: MonitorError) -> Self {
+        match error {
+            MonitorError::Start(failure) => {
+                let kind = match failure.exit_code {
+                    126 => ErrorKind::CannotRun,
+                    127 => ErrorKind::NoProgram,
+                    _ => ErrorKind::Kernel,
+                };
+                Self::new(kind, failure.message)
+            }
+            MonitorError::Gone(id) => gone(id),
+            other @ MonitorError::Kernel(_) => {
+                Self::new(ErrorKind::Kernel, "the container's monitor cannot be reached")
+                    .caused_by(other)
+            }
+        }
+    }
+}
+
+/// Particulars of an exit for the journal.
+pub(super) fn exit_attributes(container: &Container, exit: &Exit) -> BTreeMap<String, String> {
+    let mut attributes = attributes(container);
+    attributes.insert("exitCode".to_owned(), exit.code.to_string());
+    attributes
+}

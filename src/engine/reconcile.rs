@@ -1,0 +1,124 @@
+//! What the next start puts right: containers whose monitor was killed, or that a reboot ended.
+//!
+//! The records say which process answers for a live container. If that process is gone (number *and* start time, in this
+//! boot), the container has ended, whatever the records say: what is left of it is killed, its control group and links are
+//! removed, its addresses returned, and the record says how it ended as far as anyone can know.
+
+use super::{Engine, EngineError, Result, containers::cgroup_name, lifecycle::exit_attributes};
+use crate::{
+    image,
+    model::{Container, ContainerId, Exit, Occurrence, State, Subject, Timestamp},
+    network,
+    store::Processes,
+    sys::{cgroup::Cgroup, files, process::boot_id},
+};
+
+impl Engine {
+    /// Puts right whatever no living process answers for.
+    pub(super) fn reconcile(&self) -> Result<()> {
+        let (live, is_new) = self.store().read(|records| {
+            let is_new = records.networks()?.is_empty();
+            Ok::<_, EngineError>((records.live()?, is_new))
+        })?;
+        if is_new {
+            self.create_default_network()?;
+        }
+        if !live.is_empty() {
+            let boot = boot_id()?;
+            for (id, _, processes) in live {
+                if !is_answered_for(processes.as_ref(), &boot) {
+                    self.end(id, processes.as_ref(), &boot)?;
+                }
+            }
+        }
+        if !files::list(&self.layout().staging())?.is_empty() {
+            image::delete_staged(self.layout())?;
+        }
+        Ok(())
+    }
+
+    /// Puts one container right, if nobody answers for it.
+    pub(super) fn reconcile_one(&self, id: ContainerId) -> Result<()> {
+        let boot = boot_id()?;
+        let processes = self.store().read(|records| {
+            let is_live = records.container(id)?.is_some_and(|container| container.state.is_live());
+            Ok::<_, EngineError>(if is_live { Some(records.processes(id)?) } else { None })
+        })?;
+        match processes {
+            Some(processes) if !is_answered_for(processes.as_ref(), &boot) => {
+                self.end(id, processes.as_ref(), &boot)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a container that nobody answers for. Two processes may do so at once: the record is changed by one of them.
+    fn end(&self, id: ContainerId, processes: Option<&Processes>, boot: &str) -> Result<()> {
+        if let Some(init) =
+            processes.filter(|found| found.boot == boot).and_then(|found| found.init)
+        {
+            init.kill()?;
+        }
+        if let Some(group) = Cgroup::find(&cgroup_name(id)) {
+            group.kill_all()?;
+            group.remove()?;
+        }
+        let Some(container) =
+            self.store().read(|records| Ok::<_, EngineError>(records.container(id)?))?
+        else {
+            return Ok(());
+        };
+        if !self.is_rootless() {
+            // In a user's shared namespace the links went with the container's own.
+            container.endpoints.iter().try_for_each(network::detach)?;
+        }
+        files::remove_tree(&self.layout().container_run(id))?;
+        let aside = self.layout().staging().join(id.hex());
+        self.store().write(|records| {
+            let is_unchanged = records.processes(id)?.as_ref() == processes
+                && records.container(id)?.is_some_and(|now| now.state.is_live());
+            if !is_unchanged {
+                return Ok(());
+            }
+            let state = end_of(&container, processes.is_some_and(|found| found.boot != boot));
+            if let State::Exited { exit, .. } = &state {
+                let attributes = exit_attributes(&container, exit);
+                records.journal(Subject::Container, &id.hex(), Occurrence::Die, attributes)?;
+            }
+            if container.config.auto_remove {
+                records.remove_container(id)?;
+                let attributes = super::containers::attributes(&container);
+                records.journal(Subject::Container, &id.hex(), Occurrence::Destroy, attributes)?;
+                return match files::rename(&self.layout().container(id), &aside) {
+                    Err(error) if !error.is_not_found() => Err(error.into()),
+                    _ => Ok(()),
+                };
+            }
+            records.remove_endpoints(id)?;
+            records.set_processes(id, None)?;
+            records.set_state(id, &state)?;
+            Ok::<_, EngineError>(())
+        })?;
+        Ok(files::remove_tree(&aside)?)
+    }
+}
+
+/// Tells whether the process that answers for a live container still runs.
+fn is_answered_for(processes: Option<&Processes>, boot: &str) -> bool {
+    processes.is_some_and(|processes| processes.boot == boot && processes.monitor.is_alive())
+}
+
+/// Says how a container ended that nobody watched.
+fn end_of(container: &Container, was_reboot: bool) -> State {
+    let started = match container.state {
+        State::Running { started } => Some(started),
+        _ => None,
+    };
+    let reason = match (was_reboot, started) {
+        (true, _) => "the machine was restarted while it ran",
+        (false, Some(_)) => "its monitor was killed, and it was killed with it",
+        (false, None) => "the program that started it was killed",
+    };
+    let exit = Exit { code: 137, signal: Some(9), oom: false, error: Some(reason.to_owned()) };
+    State::Exited { started, finished: Timestamp::now(), exit }
+}

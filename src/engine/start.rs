@@ -1,0 +1,214 @@
+//! How a container is started.
+//!
+//! A start is a plan (nothing touched), one transaction that claims the container and leases its addresses, a monitor, and a
+//! second transaction that says it runs. Until that is confirmed to the monitor, the monitor holds back the record of its end,
+//! so the journal never says `die` before `start`.
+
+use super::{
+    Engine, EngineError, ErrorKind, Force, Result,
+    containers::{attributes, cgroup_name, existing},
+    lifecycle::check_allows,
+    spec,
+};
+use crate::{
+    image,
+    model::{
+        Container, ContainerId, Endpoint, Image, MountKind, Network, NetworkMode, Occurrence,
+        State, Subject, Timestamp, Verb,
+    },
+    monitor::{self, Launch, Launched},
+    network, runtime,
+    store::{Processes, Records, RecordsMut},
+    sys::{
+        files,
+        process::{ProcessId, boot_id},
+    },
+};
+
+impl Engine {
+    /// Claims the container, leases its addresses and brings up its monitor, which then waits.
+    pub(super) fn launch(&self, id: ContainerId) -> Result<Launched> {
+        let claimant = claimant()?;
+        let (container, image, networks) = self.store().write(|records| {
+            let mut container = existing(records, id)?;
+            check_allows(&container, Verb::Start)?;
+            let image = image_of(records, &container)?;
+            let networks = records.networks()?;
+            container.endpoints = lease(records, &container, &networks)?;
+            records.set_state(id, &State::Starting)?;
+            records.set_processes(id, Some(&claimant))?;
+            Ok::<_, EngineError>((container, image, networks))
+        })?;
+        let undo = StartUndo {
+            engine: self,
+            container: id,
+            before: container.state.clone(),
+            auto_remove: container.config.auto_remove,
+        };
+        let launch = self.launch_of(container, &image, networks)?;
+        let launched = monitor::launch(&self.config().program, &launch)?;
+        let processes = Processes { monitor: launched.process(), ..claimant };
+        self.store()
+            .write(|records| Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?))?;
+        undo.keep();
+        Ok(launched)
+    }
+
+    /// Puts together everything the monitor needs, and makes the directories it works in.
+    fn launch_of(
+        &self,
+        container: Container,
+        image: &Image,
+        networks: Vec<Network>,
+    ) -> Result<Launch> {
+        for mount in &container.config.mounts {
+            if let MountKind::Bind { source, create: true } = &mount.kind
+                && !files::exists(source)
+            {
+                files::make_dir(source)?;
+            }
+        }
+        let overlay = image::overlay(self.layout(), image, container.id)?;
+        let generated = self.layout().container_run(container.id);
+        files::make_private_dir(&generated)?;
+        Ok(Launch {
+            spec: spec::build(runtime::default_spec(self.is_rootless()), &container, &generated),
+            lowers: overlay.lowers,
+            upper: overlay.upper,
+            work: overlay.work,
+            layout: self.layout().clone(),
+            place: self.place(),
+            networks,
+            cgroup: cgroup_name(container.id),
+            rootless: self.is_rootless(),
+            container,
+        })
+    }
+
+    /// Lets the monitor start the program, records that it runs, and confirms that to the monitor.
+    pub(super) fn go(&self, id: ContainerId, launched: Launched) -> Result<()> {
+        let monitor = launched.process();
+        let init = launched.go()?;
+        self.store().write(|records| record_start(records, id, monitor, init))?;
+        Ok(())
+    }
+}
+
+/// Until there is a monitor, this process answers for the container: if it is killed, the next one sees that.
+fn claimant() -> Result<Processes> {
+    Ok(Processes { boot: boot_id()?, monitor: ProcessId::current()?, init: None })
+}
+
+/// Says in the records that a container runs, unless somebody removed it or it ended meanwhile.
+fn record_start(
+    records: &mut RecordsMut<'_>,
+    id: ContainerId,
+    monitor: ProcessId,
+    init: ProcessId,
+) -> Result<()> {
+    let Some(container) = records.container(id)?.filter(|found| found.state == State::Starting)
+    else {
+        return Ok(());
+    };
+    let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
+    records.set_processes(id, Some(&processes))?;
+    records.set_state(id, &State::Running { started: Timestamp::now() })?;
+    records.journal(Subject::Container, &id.hex(), Occurrence::Start, attributes(&container))?;
+    Ok(())
+}
+
+/// Leases an address in each network of a container.
+fn lease(
+    records: &mut RecordsMut<'_>,
+    container: &Container,
+    networks: &[Network],
+) -> Result<Vec<Endpoint>> {
+    let NetworkMode::Bridges(ids) = &container.config.network else {
+        return Ok(Vec::new());
+    };
+    let mut endpoints = Vec::new();
+    for (number, id) in ids.iter().enumerate() {
+        let network = networks.iter().find(|network| network.id == *id).ok_or_else(|| {
+            EngineError::new(
+                ErrorKind::NotFound,
+                format!("a network of container {} is gone", container.name),
+            )
+            .hint(format!(
+                "connect it to another: estiba network connect bridge {}",
+                container.name
+            ))
+        })?;
+        let endpoint = endpoint_in(network, container, &format!("eth{number}"))?;
+        records.insert_endpoint(&endpoint)?;
+        endpoints.push(endpoint);
+    }
+    Ok(endpoints)
+}
+
+/// Chooses a free address in a network.
+pub(super) fn endpoint_in(
+    network: &Network,
+    container: &Container,
+    interface: &str,
+) -> Result<Endpoint> {
+    let taken: Vec<_> = network.endpoints.iter().map(|endpoint| endpoint.address).collect();
+    let address =
+        network::choose_address(network.subnet, network.gateway, &taken).ok_or_else(|| {
+            EngineError::new(
+                ErrorKind::Exhausted,
+                format!("network {} has no free address in {}", network.name, network.subnet),
+            )
+            .hint("stop a container in it, or make a network with a larger --subnet")
+        })?;
+    Ok(Endpoint {
+        network: network.id,
+        network_name: network.name.clone(),
+        container: container.id,
+        container_name: container.name.clone(),
+        address,
+        prefix: network.subnet.prefix_len(),
+        gateway: network.gateway,
+        mac: Endpoint::mac_of(address),
+        interface: interface.to_owned(),
+    })
+}
+
+fn image_of(records: &Records<'_>, container: &Container) -> Result<Image> {
+    records.image(container.image)?.ok_or_else(|| {
+        EngineError::new(
+            ErrorKind::Storage,
+            format!("the image of container {} is gone", container.name),
+        )
+    })
+}
+
+/// Gives a claimed container back when no monitor came up for it.
+struct StartUndo<'a> {
+    engine: &'a Engine,
+    container: ContainerId,
+    before: State,
+    auto_remove: bool,
+}
+
+impl StartUndo<'_> {
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for StartUndo<'_> {
+    fn drop(&mut self) {
+        let id = self.container;
+        // The first failure is already on its way to the user; if this fails too, the next start puts it right.
+        let _undone: Result<()> = self.engine.store().write(|records| {
+            records.remove_endpoints(id)?;
+            records.set_processes(id, None)?;
+            records.set_state(id, &self.before)?;
+            Ok(())
+        });
+        let _cleared = files::remove_tree(&self.engine.layout().container_run(id));
+        if self.auto_remove {
+            let _removed = self.engine.remove(id, Force::No);
+        }
+    }
+}
