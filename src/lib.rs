@@ -8,3 +8,4 @@ pub mod runtime;
 pub mod network;
 pub mod monitor;
 pub mod engine;
+pub mod tui;

@@ -1,0 +1,231 @@
+//! The one file of the screen that calls the engine, always off the loop; answers come back as messages.
+
+mod visit;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+pub(super) use visit::{drive, greeting, open};
+
+use crossterm::{clipboard::CopyToClipboard, execute};
+use tokio::sync::mpsc::Sender;
+
+use super::{
+    msg::{Effect, Failure, Msg, Task},
+    widgets::file_tree::FileTree,
+};
+use crate::{
+    engine::{Engine, Force, LogOptions, Result},
+    model::{ContainerId, ImageId, Timestamp},
+};
+
+/// How long a container may take to stop before it is killed; as Docker has it.
+const GRACE: Duration = Duration::from_secs(10);
+/// SIGKILL (signal(7)).
+const KILL: i32 = 9;
+/// How many lines of a log are read back.
+const TAIL: usize = 2_000;
+/// The most log lines in one message.
+const LINES: usize = 512;
+/// How long a question must stand before it is asked, so that scrolling through a list asks only the last.
+const REST: Duration = Duration::from_millis(25);
+/// How long a follower waits before it looks whether anybody still wants to know.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the bell is waited for before it is looked whether the screen is still there.
+const BELL: Duration = Duration::from_secs(60);
+
+/// Carries effects out.
+#[derive(Debug, Clone)]
+pub(super) struct Performer {
+    engine: Engine,
+    outbox: Sender<Msg>,
+    newest_log: Arc<AtomicU64>,
+    newest_tree: Arc<AtomicU64>,
+}
+
+impl Performer {
+    /// Makes one that answers into `outbox`.
+    pub(super) fn new(engine: Engine, outbox: Sender<Msg>) -> Self {
+        Self { engine, outbox, newest_log: Arc::default(), newest_tree: Arc::default() }
+    }
+
+    /// Begins to read everything anew whenever any process has changed something.
+    ///
+    /// # Errors
+    /// When no thread can be had.
+    pub(super) fn watch(&self) -> io::Result<()> {
+        let (engine, outbox) = (self.engine.clone(), self.outbox.clone());
+        thread::Builder::new().name("estiba-watch".to_owned()).spawn(move || {
+            if let Err(error) = keep_reading(&engine, &outbox) {
+                let mut failure = Failure::from(error);
+                failure.hint = Some("what others change is not seen any more".to_owned());
+                // Nobody is there to be told when the screen has ended.
+                drop(outbox.blocking_send(Msg::Trouble(failure)));
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Carries an effect out without waiting for it.
+    pub(super) fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Reload => {
+                self.answer(|engine| Msg::Loaded(engine.overview().map_err(Failure::from)));
+            }
+            Effect::Sample(ids) => self.answer(move |engine| {
+                let readings = engine.usage(&ids).map_err(Failure::from);
+                Msg::Usage(Timestamp::now(), readings)
+            }),
+            Effect::FollowLogs(number, id) => self.follow_logs(number, id),
+            Effect::StopLogs(number) => self.newest_log.store(number, Ordering::Relaxed),
+            Effect::Tree { number, image, layer, stacked } => {
+                self.list_files(number, (image, layer, stacked));
+            }
+            Effect::Do(job, task) => self.do_task(job, task),
+            Effect::Copy(text) => {
+                // A terminal that knows no OSC 52 ignores it; one that is gone is noticed by the next frame.
+                let copy = CopyToClipboard::to_clipboard_from(text);
+                drop(execute!(io::stdout(), copy));
+            }
+            // These are the loop's own.
+            Effect::HandOver(_) | Effect::Redraw | Effect::Quit => {}
+        }
+    }
+
+    /// Asks the engine on a thread of its own and sends what it says.
+    fn answer(&self, ask: impl FnOnce(&Engine) -> Msg + Send + 'static) {
+        let (engine, outbox) = (self.engine.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || {
+            drop(outbox.blocking_send(ask(&engine)));
+        });
+    }
+
+    fn do_task(&self, job: u64, task: Task) {
+        let (engine, outbox) = (self.engine.clone(), self.outbox.clone());
+        let work = tokio::task::spawn_blocking(move || done(&engine, task));
+        tokio::spawn(async move {
+            let result = match work.await {
+                Ok(result) => result.map_err(Failure::from),
+                Err(error) => Err(Failure::grave(format!("a defect of estiba: {error}"))),
+            };
+            drop(outbox.send(Msg::Finished(job, result)).await);
+        });
+    }
+
+    fn follow_logs(&self, number: u64, id: ContainerId) {
+        self.newest_log.store(number, Ordering::Relaxed);
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REST).await;
+            if this.newest_log.load(Ordering::Relaxed) != number {
+                return;
+            }
+            tokio::task::spawn_blocking(move || {
+                let failure = this.follow(number, id).err().map(Failure::from);
+                drop(this.outbox.blocking_send(Msg::LogEnd(number, failure)));
+            });
+        });
+    }
+
+    /// Sends a log's lines in as few messages as they come, until it ends or nobody wants them.
+    fn follow(&self, number: u64, id: ContainerId) -> Result<()> {
+        let options = LogOptions { tail: Some(TAIL), follow: true };
+        let mut reader = self.engine.logs(id, options)?;
+        let mut lines = Vec::new();
+        let mut has_told = false;
+        while self.newest_log.load(Ordering::Relaxed) == number {
+            let patience = if lines.is_empty() && has_told { PATIENCE } else { Duration::ZERO };
+            let next = reader.next_line(patience)?;
+            let is_pause = next.is_none();
+            lines.extend(next);
+            let is_full = lines.len() >= LINES;
+            // The first pause is told even without a line: it says that there is none yet.
+            if (is_pause && (!lines.is_empty() || !has_told)) || is_full {
+                has_told = true;
+                let batch = std::mem::take(&mut lines);
+                if self.outbox.blocking_send(Msg::LogLines(number, batch)).is_err() {
+                    break;
+                }
+            } else if (is_pause && reader.is_finished()) || self.outbox.is_closed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn list_files(&self, number: u64, (image, layer, stacked): (ImageId, usize, bool)) {
+        self.newest_tree.store(number, Ordering::Relaxed);
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REST).await;
+            if this.newest_tree.load(Ordering::Relaxed) == number {
+                this.answer(move |engine| {
+                    let entries = engine.layer_tree(image, layer, stacked);
+                    let tree = entries.map(FileTree::new).map_err(Failure::from);
+                    Msg::Tree(number, tree)
+                });
+            }
+        });
+    }
+}
+
+/// Reads everything whenever the bell rings, until the screen is gone.
+fn keep_reading(engine: &Engine, outbox: &Sender<Msg>) -> Result<()> {
+    // The bell is held before the first reading, so that no change falls between.
+    let watch = engine.watch();
+    let mut overview = engine.overview().map_err(Failure::from);
+    let mut watch = watch?;
+    loop {
+        if outbox.blocking_send(Msg::Loaded(overview)).is_err() {
+            return Ok(());
+        }
+        while !watch.wait(BELL)? {
+            if outbox.is_closed() {
+                return Ok(());
+            }
+        }
+        overview = engine.overview().map_err(Failure::from);
+    }
+}
+
+/// Does a task from its first step to its last.
+fn done(engine: &Engine, task: Task) -> Result<()> {
+    match task {
+        Task::Start(id) => engine.start(id),
+        Task::Stop(id) => engine.stop(id, GRACE).map(drop),
+        Task::Restart(id) => engine.restart(id, GRACE),
+        Task::Kill(id) => engine.kill(id, KILL),
+        Task::RemoveContainers(ids, force) => {
+            ids.into_iter().try_for_each(|id| engine.remove(id, force))
+        }
+        Task::Untag(reference) => engine.untag(&reference),
+        Task::RemoveImages(ids) => ids.into_iter().try_for_each(|id| remove_image(engine, id)),
+        Task::RemoveWithImage(containers, image) => {
+            for id in containers {
+                if engine.container(&id.to_string())?.state.is_live() {
+                    engine.stop(id, GRACE)?;
+                }
+                engine.remove(id, Force::No)?;
+            }
+            remove_image(engine, image)
+        }
+        Task::RemoveNetworks(ids) => ids.into_iter().try_for_each(|id| engine.remove_network(id)),
+        Task::Run(request) => {
+            let container = engine.create(&request)?;
+            engine.start(container.id)
+        }
+        Task::CreateNetwork(request) => engine.create_network(&request).map(drop),
+    }
+}
+
+/// Removes an image with all its names; never one that a container stands on.
+fn remove_image(engine: &Engine, id: ImageId) -> Result<()> {
+    engine.remove_image(&id.to_string(), Force::Yes).map(drop)
+}

@@ -1,0 +1,155 @@
+//! What a key can mean: a closed set, named in the keymap by one word each.
+
+use crate::tui::widgets::Step;
+
+/// Declares the actions with the words of the keymap.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// What a key can mean.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Action { $($(#[$doc])* $name,)* }
+
+        impl Action {
+            /// Every action.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Gives the word that the keymap uses.
+            pub(crate) const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Goes back one level, and quits from the lists.
+    Leave = "leave",
+    /// Quits from anywhere.
+    Quit = "quit",
+    /// Opens the help.
+    Help = "help",
+    /// Focuses the containers.
+    Containers = "containers",
+    /// Focuses the images.
+    Images = "images",
+    /// Focuses the networks.
+    Networks = "networks",
+    /// Focuses the next pane.
+    NextPane = "next_pane",
+    /// Focuses the previous pane.
+    PrevPane = "prev_pane",
+    /// Shows the previous tab.
+    PrevTab = "prev_tab",
+    /// Shows the next tab.
+    NextTab = "next_tab",
+    /// Enlarges the detail.
+    Grow = "grow",
+    /// Shrinks the detail.
+    Shrink = "shrink",
+    /// Shows logs or layers on the whole screen.
+    Zoom = "zoom",
+    /// Opens the form for a new container or network.
+    New = "new",
+    /// Opens the delete dialog.
+    Delete = "delete",
+    /// Jumps along the uses, and back.
+    UsedBy = "used_by",
+    /// Opens the tab that shows everything.
+    Inspect = "inspect",
+    /// Copies the id.
+    CopyId = "copy_id",
+    /// Shows past messages.
+    Messages = "messages",
+    /// Draws everything again.
+    Redraw = "redraw",
+    /// Moves down.
+    Next = "next",
+    /// Moves up.
+    Prev = "prev",
+    /// Moves to the beginning.
+    Top = "top",
+    /// Moves to the end.
+    Bottom = "bottom",
+    /// Moves down half a page.
+    HalfDown = "half_down",
+    /// Moves up half a page.
+    HalfUp = "half_up",
+    /// Goes one level in.
+    In = "in",
+    /// Goes one level out.
+    Out = "out",
+    /// Filters a list, searches a text.
+    Filter = "filter",
+    /// Goes to the next match.
+    NextMatch = "next_match",
+    /// Goes to the previous match.
+    PrevMatch = "prev_match",
+    /// Marks a row.
+    Mark = "mark",
+    /// Marks a range.
+    MarkRange = "mark_range",
+    /// Sorts by the next column.
+    Sort = "sort",
+    /// Reverses the order.
+    Reverse = "reverse",
+    /// Shows or hides what is out of use.
+    Hidden = "hidden",
+    /// Starts or stops.
+    StartStop = "start_stop",
+    /// Restarts.
+    Restart = "restart",
+    /// Kills, after asking.
+    Kill = "kill",
+    /// Opens a shell inside.
+    Shell = "shell",
+    /// Attaches.
+    Attach = "attach",
+    /// Shows layers stacked, or one alone.
+    Stacked = "stacked",
+    /// Folds a folder.
+    Fold = "fold",
+    /// Folds or unfolds a folder.
+    ToggleFold = "toggle_fold",
+    /// Shows or hides what was added.
+    Added = "added",
+    /// Shows or hides what was changed.
+    Changed = "changed",
+    /// Shows or hides what was removed.
+    Removed = "removed",
+    /// Shows or hides what was left.
+    Unchanged = "unchanged",
+    /// Says yes.
+    Confirm = "confirm",
+    /// Says no.
+    Cancel = "cancel",
+    /// Takes only the name away.
+    Untag = "untag",
+    /// Removes what is in the way, too.
+    RemoveAll = "remove_all",
+    /// Goes to the first that is in the way.
+    GoFirst = "go_first",
+    /// Goes to the next field.
+    NextField = "next_field",
+    /// Goes to the previous field.
+    PrevField = "prev_field",
+}
+
+impl Action {
+    /// Reads the word of the keymap.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.word() == word)
+    }
+
+    /// Gives the movement that it is, if it is one.
+    pub(crate) const fn step(self) -> Option<Step> {
+        Some(match self {
+            Self::Next => Step::Next,
+            Self::Prev => Step::Prev,
+            Self::Top => Step::Top,
+            Self::Bottom => Step::Bottom,
+            Self::HalfDown => Step::HalfPage(1),
+            Self::HalfUp => Step::HalfPage(-1),
+            _ => return None,
+        })
+    }
+}

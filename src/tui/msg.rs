@@ -1,0 +1,159 @@
+//! What reaches the loop ([`Msg`]) and what leaves it ([`Effect`]): two closed sets of values.
+
+use std::collections::BTreeMap;
+
+use crossterm::event::KeyEvent;
+
+use super::widgets::file_tree::FileTree;
+use crate::{
+    engine::{EngineError, ErrorKind, Force, LogLine, Overview},
+    model::{
+        ContainerId, CreateContainer, CreateNetwork, ImageId, ImageReference, NetworkId, Timestamp,
+        Usage,
+    },
+};
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has so many columns and rows now.
+    Resize(u16, u16),
+    /// It is this late; comes before every other message of a batch.
+    Tick(Timestamp),
+    /// Everything was read anew.
+    Loaded(Result<Overview, Failure>),
+    /// What containers used at a moment.
+    Usage(Timestamp, Result<BTreeMap<ContainerId, Usage>, Failure>),
+    /// Lines of the log that was asked for with this number.
+    LogLines(u64, Vec<LogLine>),
+    /// No further line comes for this number; the failure says why if it is one.
+    LogEnd(u64, Option<Failure>),
+    /// The files of the layer that was asked for with this number.
+    Tree(u64, Result<FileTree, Failure>),
+    /// A task came to its end.
+    Finished(u64, Result<(), Failure>),
+    /// A visit to a container's terminal came to its end; what to say about it.
+    Returned(Result<String, Failure>),
+    /// Something is not as it should be, but goes on.
+    Trouble(Failure),
+}
+
+/// A failure in the user's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What went wrong.
+    pub(crate) message: String,
+    /// The next thing to try.
+    pub(crate) hint: Option<String>,
+    /// Whether it is a defect or a broken machine, and not merely a refusal.
+    pub(crate) grave: bool,
+}
+
+impl Failure {
+    /// Says what went wrong within the screen itself.
+    pub(crate) fn grave(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, grave: true }
+    }
+}
+
+/// The one table from kinds of failure to how the screen shows them.
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let (grave, own_hint) = match error.kind() {
+            ErrorKind::InUse { dependents } => {
+                let names: Vec<_> = dependents.iter().map(|d| d.name.as_str()).collect();
+                (false, Some(format!("used by {}", names.join(", "))))
+            }
+            ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::Invalid
+            | ErrorKind::Exhausted
+            | ErrorKind::Gone => (false, None),
+            ErrorKind::CannotRun
+            | ErrorKind::NoProgram
+            | ErrorKind::Storage
+            | ErrorKind::Kernel
+            | ErrorKind::Permission
+            | ErrorKind::Internal => (true, None),
+        };
+        Self {
+            message: error.to_string(),
+            hint: error.next_step().map(str::to_owned).or(own_hint),
+            grave,
+        }
+    }
+}
+
+/// Something to be done outside the loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Read everything anew.
+    Reload,
+    /// Ask what these containers use.
+    Sample(Vec<ContainerId>),
+    /// Follow a log; the answers carry the number.
+    FollowLogs(u64, ContainerId),
+    /// Let nobody answer a question for a log with an older number.
+    StopLogs(u64),
+    /// List the files of a layer; the answer carries the number.
+    Tree {
+        /// The question.
+        number: u64,
+        /// The image.
+        image: ImageId,
+        /// The layer, 0 being the lowest.
+        layer: usize,
+        /// Whether what lies below is listed too.
+        stacked: bool,
+    },
+    /// Have the engine do something; the end is told with the number.
+    Do(u64, Task),
+    /// Lend the terminal to a container.
+    HandOver(Guest),
+    /// Put a text into the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Draw every cell again.
+    Redraw,
+    /// End the program.
+    Quit,
+}
+
+/// What the engine is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Start a container.
+    Start(ContainerId),
+    /// Stop a container.
+    Stop(ContainerId),
+    /// Restart a container.
+    Restart(ContainerId),
+    /// Send SIGKILL to a container.
+    Kill(ContainerId),
+    /// Remove containers.
+    RemoveContainers(Vec<ContainerId>, Force),
+    /// Take a name away from its image.
+    Untag(ImageReference),
+    /// Remove images with all their names.
+    RemoveImages(Vec<ImageId>),
+    /// Stop and remove containers, then remove the image that they stood on.
+    RemoveWithImage(Vec<ContainerId>, ImageId),
+    /// Remove networks.
+    RemoveNetworks(Vec<NetworkId>),
+    /// Make a container and start it.
+    Run(Box<CreateContainer>),
+    /// Make a network.
+    CreateNetwork(CreateNetwork),
+}
+
+/// Who gets the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// A shell in a container, by its id and name.
+    Shell(ContainerId, String),
+    /// The container's own terminal.
+    Attach(ContainerId, String),
+}

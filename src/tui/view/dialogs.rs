@@ -1,0 +1,145 @@
+//! What lies over the lists: questions, forms, messages, and in `delete` the delete dialog.
+
+mod delete;
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use super::{
+    help,
+    paint::{dialog, put, put_all, row},
+};
+use crate::tui::{
+    keymap::{Action, Layer},
+    model::{Form, FormKind, Key, Model, Overlay},
+    widgets::text::{pad_right, sanitize, width},
+};
+
+/// One line of a dialog: pieces, each in its style.
+pub(super) type Text = Vec<(String, Style)>;
+
+/// Draws one overlay.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, overlay: &Overlay) {
+    match overlay {
+        Overlay::Delete(dialog) => delete::draw(buffer, area, model, dialog),
+        Overlay::Kill(key) => kill(buffer, area, model, *key),
+        Overlay::Quit => quit(buffer, area, model),
+        Overlay::Form(form) => draw_form(buffer, area, model, form),
+        Overlay::Help(view) => help::draw(buffer, area, model, view),
+        Overlay::Messages(offset) => help::messages(buffer, area, model, *offset),
+    }
+}
+
+/// Draws a box that is as large as what it says.
+fn show(buffer: &mut Buffer, area: Rect, model: &Model, (title, lines): (&str, &[Text])) {
+    let line_width = |line: &Text| line.iter().map(|(text, _)| width(text)).sum::<usize>();
+    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(width(title) + 2);
+    let size = (
+        u16::try_from(widest + 2).unwrap_or(u16::MAX - 2).max(50),
+        u16::try_from(lines.len()).unwrap_or(u16::MAX - 2),
+    );
+    let inside = dialog(buffer, area, size, title, &model.theme);
+    for (y, line) in (0..inside.height).zip(lines) {
+        put_all(buffer, row(inside, y), line);
+    }
+}
+
+/// Writes an offer with its key: `[u] remove only the name`.
+fn offer(model: &Model, layer: Layer, action: Action, words: &str) -> Text {
+    let key = model.keymap.key_of(&[layer], action);
+    vec![(format!("[{key}] "), model.theme.accent), (words.to_owned(), model.theme.text)]
+}
+
+fn plain(model: &Model, words: impl Into<String>) -> Text {
+    vec![(words.into(), model.theme.text)]
+}
+
+fn kill(buffer: &mut Buffer, area: Rect, model: &Model, key: Key) {
+    let title = format!("Kill {}", model.name_of(key));
+    let lines = [
+        plain(model, "It gets SIGKILL: it ends at once and can save nothing."),
+        Text::new(),
+        offer(model, Layer::Confirm, Action::Confirm, "kill it"),
+        offer(model, Layer::Confirm, Action::Cancel, "close and change nothing"),
+    ];
+    show(buffer, area, model, (&title, &lines));
+}
+
+fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
+    let mut lines = vec![plain(model, "This is not done yet; the screen closes when it is:")];
+    lines.extend(
+        model
+            .jobs
+            .values()
+            .take(8)
+            .map(|job| vec![(format!("  {}", sanitize(job)), model.theme.warn)]),
+    );
+    lines.extend([
+        Text::new(),
+        offer(model, Layer::Confirm, Action::Confirm, "quit now and leave it undone"),
+        offer(model, Layer::Confirm, Action::Cancel, "stay"),
+    ]);
+    show(buffer, area, model, ("Quit", &lines));
+}
+
+fn draw_form(buffer: &mut Buffer, area: Rect, model: &Model, form: &Form) {
+    let theme = &model.theme;
+    let title = match &form.kind {
+        FormKind::Container(image) => format!("New container from {}", sanitize(image)),
+        FormKind::Network => "New network".to_owned(),
+    };
+    let mut lines = Vec::new();
+    for (place, field) in form.fields.iter().enumerate() {
+        let is_here = place == form.at;
+        let label = if is_here { theme.accent } else { theme.text };
+        let typed = sanitize(field.input.value()).into_owned();
+        let mark = if is_here { "▸ " } else { "  " };
+        let mut line = vec![(format!("{mark}{}", pad_right(field.label, 9)), label)];
+        line.push((typed.clone(), theme.text));
+        if is_here {
+            line.push(("▌".to_owned(), theme.accent));
+        }
+        if typed.is_empty() {
+            line.push((format!(" {}", sanitize(&field.hint)), theme.dim));
+        }
+        lines.push(line);
+    }
+    lines.push(Text::new());
+    if let Some(trouble) = &form.trouble {
+        let words = sanitize(trouble).into_owned();
+        for part in wrapped(&words, 64) {
+            lines.push(vec![(part, theme.bad)]);
+        }
+    } else if form.job.is_some() {
+        lines.push(vec![("⟳ at it".to_owned(), theme.warn)]);
+    }
+    let makes = match form.kind {
+        FormKind::Container(_) => "create and start it",
+        FormKind::Network => "create it",
+    };
+    lines.push(offer(model, Layer::Input, Action::Confirm, makes));
+    lines.push(offer(model, Layer::Input, Action::Cancel, "close and change nothing"));
+    show(buffer, area, model, (&title, &lines));
+}
+
+/// Breaks words into lines of at most so many columns where blanks allow it.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| width(line));
+        match lines.last_mut() {
+            Some(last) if line == 0 || line + 1 + width(word) <= columns => {
+                if line > 0 {
+                    last.push(' ');
+                }
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Draws a line of text at the top of an area.
+pub(super) fn put_line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    put(buffer, (area.x, area.y), area.width, text, style);
+}

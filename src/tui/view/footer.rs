@@ -1,0 +1,163 @@
+//! The line at the bottom: at most eight hints for the selection, from the keymap. Above it, short messages.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    widgets::{Clear, Widget},
+};
+
+use super::paint::{dialog, put, put_all, row};
+use crate::tui::{
+    enabled::{enabled, label},
+    keymap::Action,
+    layout::Areas,
+    model::{Depth, Model, Overlay, Pane, Tab},
+    update::layers,
+    widgets::text::{sanitize, width},
+};
+
+/// The most hints there are.
+const HINTS: usize = 8;
+
+/// One hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    /// The key, in words.
+    pub(crate) key: String,
+    /// What it does.
+    pub(crate) label: &'static str,
+    /// Why it cannot do that now.
+    pub(crate) reason: Option<String>,
+}
+
+/// Gives the actions that are worth a hint where the user is, the most wanted first.
+const fn wanted(model: &Model) -> &'static [Action] {
+    use Action as A;
+    match (model.detail.depth, model.focus) {
+        (Depth::Files, _) => &[
+            A::ToggleFold,
+            A::Out,
+            A::Filter,
+            A::Added,
+            A::Changed,
+            A::Removed,
+            A::Stacked,
+            A::Help,
+        ],
+        (Depth::Tab, Pane::Images) => {
+            &[A::In, A::Out, A::NextTab, A::Filter, A::Stacked, A::Zoom, A::Help]
+        }
+        (Depth::Tab, _) => &[A::Out, A::NextTab, A::Filter, A::NextMatch, A::Zoom, A::Help],
+        (Depth::Outside, Pane::Containers) => {
+            &[A::StartStop, A::Restart, A::Shell, A::Zoom, A::New, A::Delete, A::UsedBy, A::Help]
+        }
+        (Depth::Outside, Pane::Images) => {
+            &[A::New, A::Zoom, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Help]
+        }
+        (Depth::Outside, Pane::Networks) => {
+            &[A::New, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Help]
+        }
+    }
+}
+
+/// Gives the hints.
+pub(crate) fn hints(model: &Model) -> Vec<Hint> {
+    let layers = layers(model);
+    let actions: &[Action] = if model.prompt.is_some() {
+        &[Action::Confirm, Action::Cancel]
+    } else {
+        match model.overlays.last() {
+            Some(Overlay::Form(_)) => &[Action::NextField, Action::Confirm, Action::Cancel],
+            Some(_) => &[Action::Cancel],
+            None => wanted(model),
+        }
+    };
+    actions
+        .iter()
+        .filter(|action| **action != Action::In || model.tab() == Some(Tab::Layers))
+        .map(|action| Hint {
+            key: model.keymap.key_of(layers, *action),
+            label: label(model, *action),
+            reason: enabled(model, *action).err(),
+        })
+        .filter(|hint| !hint.key.is_empty())
+        .filter(|hint| hint.reason.is_none() || model.selected().is_some())
+        .take(HINTS)
+        .collect()
+}
+
+/// Draws the hints; those that find no place are left out, but not the last, which is the help.
+pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model) {
+    let (area, theme) = (areas.footer, &model.theme);
+    if area.is_empty() {
+        return;
+    }
+    let mut hints: Vec<Vec<(String, Style)>> =
+        hints(model).iter().map(|hint| pieces(hint, model)).collect();
+    if areas.is_small {
+        let words = " too small for all panes: 60×16 is needed ".to_owned();
+        hints.insert(0, vec![(words, theme.warn)]);
+    }
+    let total = |hints: &[Vec<(String, Style)>]| -> usize {
+        hints.iter().flatten().map(|(text, _)| width(text)).sum()
+    };
+    while total(&hints) > usize::from(area.width) && hints.len() > 1 {
+        let next_to_last = hints.len() - 2;
+        if areas.is_small && next_to_last == 0 {
+            hints.pop();
+        } else {
+            hints.remove(next_to_last);
+        }
+    }
+    put_all(buffer, area, &hints.concat());
+}
+
+fn pieces(hint: &Hint, model: &Model) -> Vec<(String, Style)> {
+    let theme = &model.theme;
+    match &hint.reason {
+        None => vec![
+            (format!(" {}", hint.key), theme.accent),
+            (format!(" {} ", hint.label), theme.text),
+        ],
+        Some(reason) => {
+            let words = format!(" {} {} ({reason}) ", hint.key, hint.label);
+            vec![(words, theme.dim)]
+        }
+    }
+}
+
+/// Draws the newest messages above the footer, at the right.
+pub(super) fn draw_toasts(buffer: &mut Buffer, area: Rect, model: &Model) {
+    let shown = model.toasts.standing.iter().rev().take(3);
+    for (toast, y) in shown.zip((area.y..area.bottom()).rev()) {
+        let text = format!(" {} ", sanitize(&toast.text));
+        let columns = u16::try_from(width(&text)).unwrap_or(area.width).min(area.width);
+        let place = Rect::new(area.right() - columns, y, columns, 1);
+        Clear.render(place, buffer);
+        let style = model.theme.tone(toast.tone).patch(model.theme.cursor);
+        put(buffer, (place.x, place.y), columns, &text, style);
+    }
+}
+
+/// Draws which keys can follow those that were typed.
+pub(super) fn draw_continuations(buffer: &mut Buffer, area: Rect, model: &Model) {
+    if model.typed.is_empty() {
+        return;
+    }
+    let next = model.keymap.continuations(layers(model), &model.typed);
+    let lines: Vec<String> = next
+        .iter()
+        .map(|binding| format!("{:<10} {}", binding.keys_text(), binding.desc))
+        .collect();
+    let columns = lines.iter().map(|line| width(line)).max().unwrap_or(0) + 2;
+    let size = (
+        u16::try_from(columns).unwrap_or(u16::MAX - 2),
+        u16::try_from(lines.len()).unwrap_or(u16::MAX - 2),
+    );
+    let inside = dialog(buffer, area, size, "and then", &model.theme);
+    for (y, line) in (0..inside.height).zip(&lines) {
+        let place = row(inside, y);
+        put(buffer, (place.x, place.y), place.width, line, model.theme.text);
+    }
+}
