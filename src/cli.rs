@@ -1,0 +1,123 @@
+//! The command line: Docker's words, flags, output and exit codes.
+//!
+//! Arguments become requests of the [`model`](crate::model), the engine does them, and what it says becomes text. Nothing is
+//! decided here that another front end would have to decide again. Only `output` prints; only `failure` knows exit codes.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `arguments` | which words and flags there are |
+//! | `containers`, `images`, `networks` | one function for each verb |
+//! | `foreground` | a container in the caller's terminal |
+//! | `inspect` | Docker's JSON |
+//! | `listing`, `table`, `template` | how lists are shown: as tables, by Go template, as JSON |
+//! | `demo` | a starter image, three containers, two networks |
+
+mod arguments;
+mod containers;
+mod demo;
+mod failure;
+mod foreground;
+mod images;
+mod inspect;
+mod listing;
+mod networks;
+mod output;
+mod table;
+mod template;
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+
+use arguments::{Arguments, Command};
+use clap::Parser as _;
+
+use crate::engine::{self, Engine};
+
+/// What the program finds around itself; read by `main`, because no room reads the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The environment variables that are text.
+    pub variables: BTreeMap<String, String>,
+    /// Where relative paths begin.
+    pub directory: PathBuf,
+}
+
+/// Where the user wants the store; defaults are `main`'s business.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// Images, layers, container changes and records.
+    pub root: Option<PathBuf>,
+    /// What a reboot may forget.
+    pub runroot: Option<PathBuf>,
+}
+
+/// What is left to do.
+#[derive(Debug)]
+pub enum Outcome {
+    /// End with this exit code.
+    Exit(u8),
+    /// Open the screen.
+    Screen {
+        /// The engine that was opened.
+        engine: Engine,
+        /// Whether only ASCII is to be drawn.
+        ascii: bool,
+    },
+}
+
+/// Reads the arguments and does what they say. `open` is called once it is clear that an engine is needed, before any thread
+/// exists.
+pub fn run(
+    arguments: impl Iterator<Item = OsString>,
+    surroundings: &Surroundings,
+    open: impl FnOnce(Roots) -> engine::Result<Engine>,
+) -> Outcome {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(message) => return Outcome::Exit(failure::usage(&message)),
+    };
+    let Arguments { root, runroot, ascii, command } = arguments;
+    let engine = match open(Roots { root, runroot }) {
+        Ok(engine) => engine,
+        Err(error) => {
+            return Outcome::Exit(failure::report(&error, starts_container(command.as_ref())));
+        }
+    };
+    match command {
+        None => Outcome::Screen { engine, ascii },
+        Some(Command::Demo(options)) => match demo::run(&engine, &options) {
+            Ok(true) => Outcome::Screen { engine, ascii },
+            Ok(false) => Outcome::Exit(0),
+            Err(error) => Outcome::Exit(failure::report(&error, false)),
+        },
+        Some(command) => Outcome::Exit(dispatch(&engine, surroundings, command)),
+    }
+}
+
+/// Tells whether a failure of this command has Docker's exit code 125 rather than 1.
+const fn starts_container(command: Option<&Command>) -> bool {
+    matches!(command, Some(Command::Run(_) | Command::Create(_)))
+}
+
+fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u8 {
+    let is_start = starts_container(Some(&command));
+    let done = match command {
+        Command::Run(options) => containers::run(engine, surroundings, options),
+        Command::Create(options) => containers::create(engine, surroundings, options),
+        Command::Exec(options) => containers::exec(engine, surroundings, options),
+        Command::Container(verb) | Command::TopLevelContainer(verb) => {
+            containers::dispatch(engine, verb)
+        }
+        Command::Image(verb) => images::dispatch(engine, verb),
+        Command::Images(options) => images::list(engine, &options),
+        Command::Load(options) => images::load(engine, &options),
+        Command::Tag(options) => images::tag(engine, &options),
+        Command::Rmi(options) => Ok(images::remove(engine, &options)),
+        Command::Untag { names } => Ok(images::untag(engine, &names)),
+        Command::History(options) => images::history(engine, &options),
+        Command::Inspect(options) => inspect::run(engine, &options),
+        Command::Network(verb) => networks::dispatch(engine, verb),
+        // Opened the screen, or set it up, before anything was dispatched.
+        Command::Demo(_) => Ok(0),
+    };
+    done.unwrap_or_else(|error| failure::report(&error, is_start))
+}

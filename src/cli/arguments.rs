@@ -1,0 +1,166 @@
+//! Which words and flags there are: Docker's, where Estiba has the thing.
+
+mod container;
+mod image;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+pub(super) use container::{
+    CreateOptions, ExecOptions, ForceNames, KillOptions, LogOptions, Names, NetworkChange,
+    PsOptions, RunOptions, StartOptions, StopOptions,
+};
+pub(super) use image::{
+    HistoryOptions, ImagesOptions, InspectOptions, LoadOptions, NetworkCreate, NetworkList,
+    TagOptions,
+};
+
+/// Manages containers, images and networks: on a screen without arguments, else by Docker's words.
+#[derive(Debug, Parser)]
+#[command(
+    name = "estiba",
+    version,
+    about,
+    max_term_width = 100,
+    subcommand_help_heading = "Commands"
+)]
+pub(super) struct Arguments {
+    /// Keep images, containers and records in this directory
+    #[arg(long, value_name = "DIR", env = "ESTIBA_ROOT", hide_env_values = true)]
+    pub(super) root: Option<PathBuf>,
+    /// Keep sockets and what a reboot may forget in this directory
+    #[arg(long, value_name = "DIR", env = "ESTIBA_RUNROOT", hide_env_values = true)]
+    pub(super) runroot: Option<PathBuf>,
+    /// Draw the screen with ASCII characters only
+    #[arg(long)]
+    pub(super) ascii: bool,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// The words at the top.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a container and start it
+    #[command(disable_help_flag = true)]
+    Run(Box<RunOptions>),
+    /// Make a container without starting it
+    #[command(disable_help_flag = true)]
+    Create(Box<CreateOptions>),
+    /// Run a further program in a running container
+    Exec(ExecOptions),
+    #[command(flatten)]
+    TopLevelContainer(ContainerVerb),
+    /// List images
+    Images(ImagesOptions),
+    /// Load images from an OCI layout or a docker-archive
+    Load(LoadOptions),
+    /// Give an image a further name
+    Tag(TagOptions),
+    /// Remove images: a name, and with the last one the data
+    Rmi(ForceNames),
+    /// Take names away from images, and keep the data
+    Untag {
+        /// The names
+        #[arg(required = true, value_name = "IMAGE")]
+        names: Vec<String>,
+    },
+    /// Show how an image was built
+    History(HistoryOptions),
+    /// Show everything about containers, images and networks
+    Inspect(InspectOptions),
+    /// The verbs of containers, as a group
+    #[command(subcommand)]
+    Container(ContainerVerb),
+    /// The verbs of images, as a group
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// Make, list, join and remove networks
+    #[command(subcommand)]
+    Network(NetworkVerb),
+    /// Show what this is: a starter image, three containers, two networks, and the screen
+    Demo(DemoOptions),
+}
+
+/// What is done with containers that are there.
+#[derive(Debug, Subcommand)]
+pub(super) enum ContainerVerb {
+    /// List containers
+    #[command(visible_alias = "ls")]
+    Ps(PsOptions),
+    /// Start containers
+    Start(StartOptions),
+    /// Ask containers to stop, and kill those that do not
+    Stop(StopOptions),
+    /// Stop containers and start them again
+    Restart(StopOptions),
+    /// Send a signal to containers
+    Kill(KillOptions),
+    /// Remove containers
+    Rm(ForceNames),
+    /// Show what a container has written
+    Logs(LogOptions),
+    /// Join the standard streams of a running container
+    Attach {
+        /// The container
+        container: String,
+    },
+    /// Wait until containers have ended, and print their exit codes
+    Wait(Names),
+}
+
+/// What is done with images, under `image`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ImageVerb {
+    /// List images
+    #[command(visible_alias = "list")]
+    Ls(ImagesOptions),
+    /// Load images from an OCI layout or a docker-archive
+    Load(LoadOptions),
+    /// Give an image a further name
+    Tag(TagOptions),
+    /// Remove images
+    Rm(ForceNames),
+    /// Show how an image was built
+    History(HistoryOptions),
+    /// Show everything about images
+    Inspect(InspectOptions),
+}
+
+/// What is done with networks, under `network`.
+#[derive(Debug, Subcommand)]
+pub(super) enum NetworkVerb {
+    /// Make a bridge network with a subnet of its own
+    Create(NetworkCreate),
+    /// List networks
+    #[command(visible_alias = "list")]
+    Ls(NetworkList),
+    /// Show everything about networks
+    Inspect(InspectOptions),
+    /// Remove networks
+    Rm(Names),
+    /// Let a container join a network
+    Connect(NetworkChange),
+    /// Let a container leave a network
+    Disconnect(NetworkChange),
+}
+
+/// The flags of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoOptions {
+    /// Remove all that the demo made
+    #[arg(long)]
+    pub(super) down: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn words_and_flags_do_not_clash() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,156 @@
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::arguments::{Arguments, Command};
+
+fn request(line: &str) -> CreateContainer {
+    let words = ["estiba", "create"].into_iter().chain(line.split_whitespace());
+    let parsed = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let Some(Command::Create(options)) = parsed.command else { panic!("{line}") };
+    let variables = [("PASSED".to_owned(), "on".to_owned())].into();
+    options.container.into_request(&Surroundings { variables, ..Surroundings::default() })
+}
+
+fn base() -> CreateContainer {
+    CreateContainer { image: "img".into(), ..CreateContainer::default() }
+}
+
+fn bind(source: &str, target: &str, read_only: bool, create: bool) -> Mount {
+    let kind = MountKind::Bind { source: source.into(), create };
+    Mount { kind, target: target.into(), read_only }
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+fn assert_requests(cases: &[(&str, CreateContainer)]) {
+    for (line, expected) in cases {
+        assert_eq!(request(line), *expected, "{line}");
+    }
+}
+
+#[test]
+fn flags_about_the_program_become_parts_of_the_request() {
+    assert_requests(&[
+        ("img", base()),
+        ("img sh -c x", CreateContainer { command: strings(&["sh", "-c", "x"]), ..base() }),
+        (
+            "-it --rm img",
+            CreateContainer { open_stdin: true, tty: true, auto_remove: true, ..base() },
+        ),
+        ("--name n img", CreateContainer { name: Some("n".parse().unwrap()), ..base() }),
+        (
+            "-e A=1 -e PASSED -e ABSENT img",
+            CreateContainer { env: strings(&["A=1", "PASSED=on"]), ..base() },
+        ),
+        (
+            "-w /w -u 1:2 -h host img",
+            CreateContainer {
+                workdir: Some("/w".into()),
+                user: Some("1:2".into()),
+                hostname: Some("host".into()),
+                ..base()
+            },
+        ),
+        ("--entrypoint /x img", CreateContainer { entrypoint: Some(strings(&["/x"])), ..base() }),
+        ("--entrypoint= img", CreateContainer { entrypoint: Some(Vec::new()), ..base() }),
+    ]);
+}
+
+#[test]
+fn flags_about_labels_networks_and_mounts_become_parts_of_the_request() {
+    assert_requests(&[
+        (
+            "-l a=b --label c img",
+            CreateContainer {
+                labels: [("a".into(), "b".into()), ("c".into(), String::new())].into(),
+                ..base()
+            },
+        ),
+        ("--network none img", CreateContainer { network: Some(NetworkRequest::None), ..base() }),
+        ("--net host img", CreateContainer { network: Some(NetworkRequest::Host), ..base() }),
+        (
+            "--network a --network b img",
+            CreateContainer {
+                network: Some(NetworkRequest::Named(strings(&["a", "b"]))),
+                ..base()
+            },
+        ),
+        (
+            "-v /a:/b:ro -v /c:/d img",
+            CreateContainer {
+                mounts: vec![bind("/a", "/b", true, true), bind("/c", "/d", false, true)],
+                ..base()
+            },
+        ),
+        (
+            "--mount type=bind,src=/a,dst=/b,readonly img",
+            CreateContainer { mounts: vec![bind("/a", "/b", true, false)], ..base() },
+        ),
+        (
+            "--mount type=tmpfs,target=/t,tmpfs-size=1m img",
+            CreateContainer {
+                mounts: vec![Mount {
+                    kind: MountKind::Tmpfs { size: Some(1 << 20) },
+                    target: "/t".into(),
+                    read_only: false,
+                }],
+                ..base()
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn flags_that_restrain_it_become_parts_of_the_request() {
+    assert_requests(&[
+        (
+            "--read-only --security-opt no-new-privileges img",
+            CreateContainer { read_only: true, no_new_privileges: true, ..base() },
+        ),
+        (
+            "-m 64m --cpus 1.5 --pids-limit 10 img",
+            CreateContainer {
+                limits: Limits { memory: Some(64 << 20), millicpus: Some(1500), pids: Some(10) },
+                ..base()
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn nonsense_is_refused() {
+    for line in [
+        "",
+        "-v named:/x img",
+        "-v /x img",
+        "-v /a:/b:zz img",
+        "--mount type=volume,dst=/x img",
+        "--mount type=bind,dst=/x img",
+        "--mount target img",
+        "-m lots img",
+        "--cpus 0 img",
+        "--cpus nan img",
+        "--pids-limit -1 img",
+        "--name -x img",
+        "--security-opt seccomp=unconfined img",
+        "--no-such-flag img",
+    ] {
+        let words = ["estiba", "create"].into_iter().chain(line.split_whitespace());
+        assert!(Arguments::try_parse_from(words).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn signals_and_tails_are_read() {
+    for (text, number) in [("KILL", 9), ("sigterm", 15), ("2", 2), ("64", 64)] {
+        assert_eq!(parse_signal(text), Ok(number));
+    }
+    assert!(
+        parse_signal("0").is_err() && parse_signal("NOPE").is_err() && parse_signal("65").is_err()
+    );
+    assert_eq!(parse_tail("all"), Ok(Tail(None)));
+    assert_eq!(parse_tail("7"), Ok(Tail(Some(7))));
+    assert!(parse_tail("-1").is_err());
+}

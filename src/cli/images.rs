@@ -1,0 +1,256 @@
+//! The verbs of images.
+
+use std::io;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    arguments::{ForceNames, HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, TagOptions},
+    containers::{for_all, span},
+    inspect, listing,
+    listing::Row,
+    output,
+};
+use crate::{
+    engine::{Archive, Engine, Force, Result},
+    model::{HistoryEntry, Image, ImageReference, units},
+};
+
+pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
+    match verb {
+        ImageVerb::Ls(options) => list(engine, &options),
+        ImageVerb::Load(options) => load(engine, &options),
+        ImageVerb::Tag(options) => tag(engine, &options),
+        ImageVerb::Rm(options) => Ok(remove(engine, &options)),
+        ImageVerb::History(options) => history(engine, &options),
+        ImageVerb::Inspect(mut options) => {
+            options.kind = Some("image".to_owned());
+            inspect::run(engine, &options)
+        }
+    }
+}
+
+/// Loads an archive and says what came in.
+pub(super) fn load(engine: &Engine, options: &LoadOptions) -> Result<u8> {
+    let mut stdin = io::stdin();
+    let archive = match &options.input {
+        Some(path) => Archive::Path(path),
+        None => Archive::Stream(&mut stdin),
+    };
+    for loaded in engine.load(archive, &mut |_progress| {})? {
+        if options.quiet {
+            continue;
+        }
+        if loaded.references.is_empty() {
+            output::line(format!("Loaded image ID: {}", loaded.image));
+        }
+        for reference in &loaded.references {
+            output::line(format!("Loaded image: {reference}"));
+        }
+    }
+    Ok(0)
+}
+
+/// Gives an image a further name.
+pub(super) fn tag(engine: &Engine, options: &TagOptions) -> Result<u8> {
+    engine.tag(&options.source, &options.target)?;
+    Ok(0)
+}
+
+/// Removes images or names of them, and says what went.
+pub(super) fn remove(engine: &Engine, options: &ForceNames) -> u8 {
+    let force = if options.force { Force::Yes } else { Force::No };
+    for_all(&options.names, |name| {
+        let removed = engine.remove_image(name, force)?;
+        for reference in &removed.untagged {
+            output::line(format!("Untagged: {reference}"));
+        }
+        if let Some(id) = removed.deleted {
+            output::line(format!("Deleted: {id}"));
+        }
+        Ok(())
+    })
+}
+
+/// Takes names away and keeps the data.
+pub(super) fn untag(engine: &Engine, names: &[String]) -> u8 {
+    for_all(names, |name| {
+        let reference: ImageReference =
+            name.parse().map_err(|error: crate::model::ReferenceError| {
+                crate::engine::EngineError::new(
+                    crate::engine::ErrorKind::Invalid,
+                    error.to_string(),
+                )
+            })?;
+        engine.untag(&reference)?;
+        output::line(format!("Untagged: {reference}"));
+        Ok(())
+    })
+}
+
+/// Lists images, one row for each name.
+pub(super) fn list(engine: &Engine, options: &ImagesOptions) -> Result<u8> {
+    let now = Timestamp::now();
+    let wanted = options.name.as_deref();
+    let mut rows: Vec<ImageRow> = Vec::new();
+    for image in engine.overview()?.images {
+        let names: Vec<Option<&ImageReference>> = match image.references.as_slice() {
+            [] => vec![None],
+            names => names.iter().map(Some).collect(),
+        };
+        rows.extend(
+            names
+                .into_iter()
+                .map(|name| ImageRow::of(&image, name, now, options.no_trunc))
+                .filter(|row| wanted.is_none_or(|name| row.is_named(name))),
+        );
+    }
+    if options.digests {
+        let rows: Vec<DigestRow> = rows.into_iter().map(DigestRow).collect();
+        listing::print(&rows, options.quiet, options.format.as_deref())?;
+    } else {
+        listing::print(&rows, options.quiet, options.format.as_deref())?;
+    }
+    Ok(0)
+}
+
+/// Tells how an image was built, newest step first.
+pub(super) fn history(engine: &Engine, options: &HistoryOptions) -> Result<u8> {
+    let image = engine.image(&options.image)?;
+    let now = Timestamp::now();
+    let rows: Vec<StepRow> = engine
+        .history(&options.image)?
+        .into_iter()
+        .enumerate()
+        .map(|(number, (step, size))| {
+            // Only the newest step has an image of its own here; builders leave the others nameless too.
+            let id =
+                if number == 0 { id_of(&image, options.no_trunc) } else { "<missing>".to_owned() };
+            StepRow::of(id, &step, size, now, options.no_trunc)
+        })
+        .collect();
+    listing::print(&rows, options.quiet, options.format.as_deref())?;
+    Ok(0)
+}
+
+fn id_of(image: &Image, whole: bool) -> String {
+    if whole { image.id.to_string() } else { image.id.0.short() }
+}
+
+/// A row of `images`, with Docker's field names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageRow {
+    repository: String,
+    tag: String,
+    #[serde(rename = "ID")]
+    id: String,
+    digest: String,
+    created_at: String,
+    created_since: String,
+    size: String,
+}
+
+impl ImageRow {
+    fn of(image: &Image, name: Option<&ImageReference>, now: Timestamp, whole: bool) -> Self {
+        let none = || "<none>".to_owned();
+        Self {
+            repository: name.map_or_else(none, ImageReference::familiar_name),
+            tag: name.and_then(ImageReference::tag).map_or_else(none, str::to_owned),
+            id: id_of(image, whole),
+            digest: image.manifest.to_string(),
+            created_at: image
+                .created
+                .map_or_else(|| "N/A".to_owned(), |created| created.to_string()),
+            created_since: image
+                .created
+                .map_or_else(|| "N/A".to_owned(), |created| format!("{} ago", span(created, now))),
+            size: units::size(image.size()),
+        }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.repository == name || format!("{}:{}", self.repository, self.tag) == name
+    }
+}
+
+impl Row for ImageRow {
+    const HEAD: &'static [&'static str] = &["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
+
+    fn cells(&self) -> Vec<String> {
+        [&self.repository, &self.tag, &self.id, &self.created_since, &self.size]
+            .map(Clone::clone)
+            .to_vec()
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A row of `images --digests`.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct DigestRow(ImageRow);
+
+impl Row for DigestRow {
+    const HEAD: &'static [&'static str] =
+        &["REPOSITORY", "TAG", "DIGEST", "IMAGE ID", "CREATED", "SIZE"];
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.0.cells();
+        cells.insert(2, self.0.digest.clone());
+        cells
+    }
+
+    fn id(&self) -> &str {
+        &self.0.id
+    }
+}
+
+/// A row of `history`, with Docker's field names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StepRow {
+    #[serde(rename = "ID")]
+    id: String,
+    created_at: String,
+    created_since: String,
+    created_by: String,
+    size: String,
+    comment: String,
+}
+
+impl StepRow {
+    fn of(id: String, step: &HistoryEntry, size: u64, now: Timestamp, whole: bool) -> Self {
+        let words: Vec<&str> = step.created_by.split_whitespace().collect();
+        let created_by = words.join(" ");
+        Self {
+            id,
+            created_at: step
+                .created
+                .map_or_else(|| "N/A".to_owned(), |created| created.to_string()),
+            created_since: step
+                .created
+                .map_or_else(|| "N/A".to_owned(), |created| format!("{} ago", span(created, now))),
+            created_by: if whole { created_by } else { listing::shorten(&created_by, 45) },
+            size: units::size(size),
+            comment: step.comment.clone(),
+        }
+    }
+}
+
+impl Row for StepRow {
+    const HEAD: &'static [&'static str] = &["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"];
+
+    fn cells(&self) -> Vec<String> {
+        [&self.id, &self.created_since, &self.created_by, &self.size, &self.comment]
+            .map(Clone::clone)
+            .to_vec()
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}

@@ -1,0 +1,237 @@
+//! `inspect`: everything about one thing, in the shape that Docker gives it.
+
+use serde_json::{Map, Value, json};
+
+use super::{arguments::InspectOptions, containers::for_all, output, template::Format};
+use crate::{
+    engine::{Engine, EngineError, ErrorKind, Result},
+    model::{Container, Endpoint, Image, Mount, MountKind, Network, NetworkMode, State},
+};
+
+pub(super) fn run(engine: &Engine, options: &InspectOptions) -> Result<u8> {
+    let format = match options.format.as_deref() {
+        None => None,
+        Some("json") => Some(Format::parse("{{json .}}")?),
+        Some(template) => Some(Format::parse(template)?),
+    };
+    let mut found = Vec::new();
+    let code = for_all(&options.names, |name| {
+        let value = look_up(engine, name, options.kind.as_deref())?;
+        match &format {
+            Some(format) => output::line(format.fill(&value)?),
+            None => found.push(value),
+        }
+        Ok(())
+    });
+    if format.is_none() {
+        output::line(format!("{:#}", Value::Array(found)));
+    }
+    Ok(code)
+}
+
+/// Looks among containers, then images, then networks, or only where it was told to.
+fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
+    let kinds = ["container", "image", "network"];
+    for candidate in
+        kinds.into_iter().filter(|candidate| kind.is_none_or(|only| only == *candidate))
+    {
+        let found = match candidate {
+            "container" => engine.container(name).map(|container| of_container(&container)),
+            "image" => engine.image(name).map(|image| of_image(&image)),
+            _ => engine.network(name).map(|network| of_network(&network)),
+        };
+        match found {
+            Err(error) if error.kind() == &ErrorKind::NotFound => {}
+            other => return other,
+        }
+    }
+    let what = kind.unwrap_or("container, image or network");
+    Err(EngineError::new(ErrorKind::NotFound, format!("no such {what}: {name}")))
+}
+
+fn of_container(container: &Container) -> Value {
+    let config = &container.config;
+    let (path, args) = match config.args.split_first() {
+        Some((path, args)) => (path.as_str(), args),
+        None => ("", &[][..]),
+    };
+    json!({
+        "Id": container.id.hex(),
+        "Created": container.created.to_string(),
+        "Path": path,
+        "Args": args,
+        "State": of_state(&container.state),
+        "Image": container.image.to_string(),
+        "Name": format!("/{}", container.name),
+        "Platform": "linux",
+        "HostConfig": of_host_config(container),
+        "Mounts": config.mounts.iter().map(of_mount).collect::<Vec<_>>(),
+        "Config": {
+            "Hostname": config.hostname,
+            "User": config.user,
+            "Tty": config.tty,
+            "OpenStdin": config.open_stdin,
+            "Env": config.env,
+            "Cmd": config.args,
+            "Image": container.image_name,
+            "WorkingDir": config.workdir,
+            "Labels": config.labels,
+            "StopSignal": config.stop_signal.to_string(),
+        },
+        "NetworkSettings": of_network_settings(&container.endpoints),
+    })
+}
+
+fn of_host_config(container: &Container) -> Value {
+    let config = &container.config;
+    let mode = match &config.network {
+        NetworkMode::None => "none".to_owned(),
+        NetworkMode::Host => "host".to_owned(),
+        NetworkMode::Bridges(ids) => {
+            ids.first().map_or_else(|| "none".to_owned(), ToString::to_string)
+        }
+    };
+    let binds: Vec<String> = config
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source, .. } => {
+                let access = if mount.read_only { ":ro" } else { "" };
+                Some(format!("{}:{}{access}", source.display(), mount.target))
+            }
+            MountKind::Tmpfs { .. } => None,
+        })
+        .collect();
+    json!({
+        "NetworkMode": mode,
+        "AutoRemove": config.auto_remove,
+        "ReadonlyRootfs": config.read_only,
+        "Binds": binds,
+        "Memory": config.limits.memory.unwrap_or(0),
+        "NanoCpus": config.limits.millicpus.unwrap_or(0) * 1_000_000,
+        "PidsLimit": config.limits.pids,
+        "SecurityOpt": if config.no_new_privileges { vec!["no-new-privileges"] } else { Vec::new() },
+    })
+}
+
+fn of_state(state: &State) -> Value {
+    let (started, finished, exit) = match state {
+        State::Created | State::Starting => (None, None, None),
+        State::Running { started } => (Some(started), None, None),
+        State::Exited { started, finished, exit } => (started.as_ref(), Some(finished), Some(exit)),
+    };
+    // What never happened has Go's zero time, which clients compare with.
+    let time = |time: Option<&crate::model::Timestamp>| {
+        time.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), ToString::to_string)
+    };
+    json!({
+        "Status": state.word(),
+        "Running": matches!(state, State::Running { .. }),
+        "Paused": false,
+        "Restarting": false,
+        "OOMKilled": exit.is_some_and(|exit| exit.oom),
+        "Dead": false,
+        "ExitCode": exit.map_or(0, |exit| exit.code),
+        "Error": exit.and_then(|exit| exit.error.as_deref()).unwrap_or_default(),
+        "StartedAt": time(started),
+        "FinishedAt": time(finished),
+    })
+}
+
+fn of_mount(mount: &Mount) -> Value {
+    let (kind, source) = match &mount.kind {
+        MountKind::Bind { source, .. } => ("bind", source.display().to_string()),
+        MountKind::Tmpfs { .. } => ("tmpfs", String::new()),
+    };
+    json!({
+        "Type": kind,
+        "Source": source,
+        "Destination": mount.target,
+        "Mode": if mount.read_only { "ro" } else { "" },
+        "RW": !mount.read_only,
+        "Propagation": if kind == "bind" { "rprivate" } else { "" },
+    })
+}
+
+fn of_network_settings(endpoints: &[Endpoint]) -> Value {
+    let networks: Map<String, Value> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let value = json!({
+                "NetworkID": endpoint.network.hex(),
+                "IPAddress": endpoint.address.to_string(),
+                "IPPrefixLen": endpoint.prefix,
+                "Gateway": endpoint.gateway.to_string(),
+                "MacAddress": endpoint.mac_text(),
+            });
+            (endpoint.network_name.to_string(), value)
+        })
+        .collect();
+    let first = endpoints.first();
+    json!({
+        "IPAddress": first.map(|endpoint| endpoint.address.to_string()).unwrap_or_default(),
+        "Gateway": first.map(|endpoint| endpoint.gateway.to_string()).unwrap_or_default(),
+        "Networks": networks,
+    })
+}
+
+fn of_image(image: &Image) -> Value {
+    let config = &image.config;
+    let as_set = |names: &[String]| -> Map<String, Value> {
+        names.iter().map(|name| (name.clone(), json!({}))).collect()
+    };
+    json!({
+        "Id": image.id.to_string(),
+        "RepoTags": image.references.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "RepoDigests": image.references.iter()
+            .map(|reference| format!("{}@{}", reference.familiar_name(), image.manifest)).collect::<Vec<_>>(),
+        "Created": image.created.map(|created| created.to_string()).unwrap_or_default(),
+        "Architecture": config.architecture,
+        "Os": config.os,
+        "Author": config.author.as_deref().unwrap_or_default(),
+        "Size": image.size(),
+        "RootFS": {
+            "Type": "layers",
+            "Layers": image.layers.iter().map(|layer| layer.diff.to_string()).collect::<Vec<_>>(),
+        },
+        "Config": {
+            "User": config.user,
+            "Env": config.env,
+            "Cmd": config.command,
+            "Entrypoint": config.entrypoint,
+            "WorkingDir": config.workdir,
+            "Labels": config.labels,
+            "ExposedPorts": as_set(&config.exposed_ports),
+            "Volumes": as_set(&config.volumes),
+            "StopSignal": config.stop_signal.as_deref().unwrap_or_default(),
+        },
+    })
+}
+
+fn of_network(network: &Network) -> Value {
+    let containers: Map<String, Value> = network
+        .endpoints
+        .iter()
+        .map(|endpoint| {
+            let value = json!({
+                "Name": endpoint.container_name.to_string(),
+                "MacAddress": endpoint.mac_text(),
+                "IPv4Address": format!("{}/{}", endpoint.address, endpoint.prefix),
+            });
+            (endpoint.container.hex(), value)
+        })
+        .collect();
+    json!({
+        "Name": network.name.to_string(),
+        "Id": network.id.hex(),
+        "Created": network.created.to_string(),
+        "Scope": "local",
+        "Driver": "bridge",
+        "IPAM": {
+            "Driver": "default",
+            "Config": [{ "Subnet": network.subnet.to_string(), "Gateway": network.gateway.to_string() }],
+        },
+        "Containers": containers,
+        "Options": { "com.docker.network.bridge.name": network.bridge },
+    })
+}

@@ -1,0 +1,43 @@
+//! Tables for people, laid out as Docker's (Go's `tabwriter`): columns as wide as their widest cell, three spaces apart.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// The space between two columns.
+const GAP: usize = 3;
+
+/// Lays out rows under a head; no line ends in spaces.
+pub(super) fn layout(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(ToString::to_string).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| lines.iter().map(|line| line[column].width()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            row.push_str(cell);
+            row.extend(std::iter::repeat_n(' ', width - cell.width() + GAP));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [
+            vec!["web".into(), "debian:12".into(), String::new()],
+            vec!["日本".into(), "x".into(), "y".into()],
+        ];
+        assert_eq!(
+            layout(&["NAME", "IMAGE", "PORTS"], &rows),
+            "NAME   IMAGE       PORTS\nweb    debian:12\n日本   x           y\n"
+        );
+    }
+}
