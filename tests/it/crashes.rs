@@ -1,0 +1,90 @@
+//! What a kill -9 leaves: the next call says the truth, frees what was held, and the store opens.
+
+use std::{process::Stdio, time::Duration};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::support::{Host, STARTER, eventually};
+
+fn kill_hard(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn a_killed_monitor_takes_its_container_with_it_and_the_address_is_free_again() {
+    let host = Host::with_starter();
+    host.ok(&["run", "-d", "--name", "victim", STARTER, "sleep", "1000"]);
+    host.ok(&["run", "-d", "--rm", "--name", "passing", STARTER, "sleep", "1000"]);
+    let address = host.field("victim", "{{.NetworkSettings.Networks.bridge.IPAddress}}");
+    let monitors = host.holders();
+    assert!(monitors.len() >= 2, "{monitors:?}");
+    monitors.into_iter().for_each(kill_hard);
+    eventually("the container ends", || host.ok(&["ps", "-q"]).is_empty());
+    assert_eq!(host.field("victim", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    assert_eq!(host.ok(&["ps", "-aq"]).lines().count(), 1, "the one with --rm is gone");
+    host.ok(&["run", "-d", "--name", "next", STARTER, "sleep", "1000"]);
+    assert_eq!(host.field("next", "{{.NetworkSettings.Networks.bridge.IPAddress}}"), address);
+    host.ok(&["start", "victim"]);
+    host.assert_clean();
+}
+
+#[test]
+fn a_command_killed_at_any_moment_of_run_leaves_a_store_that_tells_the_truth() {
+    let host = Host::with_starter();
+    for step in 0..30_u64 {
+        let mut child = host
+            .command(&["run", "--rm", STARTER, "sh", "-c", "echo begun; sleep 0.2"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::park_timeout(Duration::from_micros(700 * step));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    eventually("every container that was begun has ended and removed itself", || {
+        host.ok(&["ps", "-q"]).is_empty()
+    });
+    for line in host.ok(&["ps", "-a", "--format", "{{.State}}"]).lines() {
+        assert!(["created", "exited"].contains(&line), "{line}");
+    }
+    assert_eq!(host.ok(&["run", "--rm", STARTER, "echo", "well"]), "well");
+    host.assert_clean();
+}
+
+#[test]
+fn many_commands_on_one_store_at_once_do_not_hinder_one_another() {
+    let host = Host::with_starter();
+    let mut children: Vec<_> = (0..12)
+        .map(|number| {
+            let script = format!("echo {number}");
+            host.command(&["run", "--rm", STARTER, "sh", "-c", &script])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for (number, child) in children.drain(..).enumerate() {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{number}\n"), "{output:?}");
+    }
+    host.assert_clean();
+}
+
+#[test]
+fn a_broken_database_is_named_and_left_as_it_is() {
+    let host = Host::new();
+    host.ok(&["ps"]);
+    let records = host.path("root/records.db");
+    for suffix in ["-wal", "-shm"] {
+        let _absent = std::fs::remove_file(host.path(&format!("root/records.db{suffix}")));
+    }
+    std::fs::write(&records, "this is no database, and long enough to be read as one").unwrap();
+    let refusal = host.fails(1, &["ps"]);
+    assert!(refusal.contains("records.db"), "{refusal}");
+    assert!(std::fs::read_to_string(&records).unwrap().starts_with("this is no database"));
+}

@@ -1,0 +1,24 @@
+//! Everything that is tested from outside: the house rules, the kernel for real, and the whole program.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on must stop, one that skips must say why, and sys::files is itself under test"
+)]
+
+mod architecture;
+mod containers;
+mod crashes;
+mod image;
+mod isolated;
+mod network;
+mod networks;
+mod runtime;
+mod screen;
+mod stage;
+mod support;
+mod terminal;
+mod userns;
