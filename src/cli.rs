@@ -7,28 +7,35 @@
 //! |---|---|
 //! | `arguments` | which words and flags there are |
 //! | `containers`, `images`, `networks` | one function for each verb |
+//! | `environment` | variables from the caller and from files |
 //! | `foreground` | a container in the caller's terminal |
 //! | `inspect` | Docker's JSON |
 //! | `listing`, `table`, `template` | how lists are shown: as tables, by Go template, as JSON |
+//! | `filter` | what `--filter` asks for |
+//! | `later` | Docker's words and flags that are not here yet |
+//! | `whole` | `version` and `info` |
 //! | `demo` | a starter image, three containers, two networks |
 
 mod arguments;
 mod containers;
 mod demo;
+mod environment;
 mod failure;
+mod filter;
 mod foreground;
 mod images;
 mod inspect;
+mod later;
 mod listing;
 mod networks;
 mod output;
 mod table;
 mod template;
+mod whole;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
-use arguments::{Arguments, Command};
-use clap::Parser as _;
+use arguments::{Arguments, Command, ContainerGroup, SystemVerb};
 
 use crate::engine::{self, Engine};
 
@@ -71,11 +78,15 @@ pub fn run(
     surroundings: &Surroundings,
     open: impl FnOnce(Roots) -> engine::Result<Engine>,
 ) -> Outcome {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
         Err(message) => return Outcome::Exit(failure::usage(&message)),
     };
     let Arguments { root, runroot, ascii, command } = arguments;
+    if matches!(command, Some(Command::Version)) {
+        whole::version();
+        return Outcome::Exit(0);
+    }
     let engine = match open(Roots { root, runroot }) {
         Ok(engine) => engine,
         Err(error) => {
@@ -95,18 +106,24 @@ pub fn run(
 
 /// Tells whether a failure of this command has Docker's exit code 125 rather than 1.
 const fn starts_container(command: Option<&Command>) -> bool {
-    matches!(command, Some(Command::Run(_) | Command::Create(_)))
+    matches!(
+        command,
+        Some(
+            Command::Run(_)
+                | Command::Create(_)
+                | Command::Container(ContainerGroup::Run(_) | ContainerGroup::Create(_))
+        )
+    )
 }
 
 fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u8 {
     let is_start = starts_container(Some(&command));
     let done = match command {
+        Command::Container(group) => containers::group(engine, surroundings, group),
         Command::Run(options) => containers::run(engine, surroundings, options),
         Command::Create(options) => containers::create(engine, surroundings, options),
         Command::Exec(options) => containers::exec(engine, surroundings, options),
-        Command::Container(verb) | Command::TopLevelContainer(verb) => {
-            containers::dispatch(engine, verb)
-        }
+        Command::TopLevelContainer(verb) => containers::dispatch(engine, verb),
         Command::Image(verb) => images::dispatch(engine, verb),
         Command::Images(options) => images::list(engine, &options),
         Command::Load(options) => images::load(engine, &options),
@@ -116,8 +133,11 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::History(options) => images::history(engine, &options),
         Command::Inspect(options) => inspect::run(engine, &options),
         Command::Network(verb) => networks::dispatch(engine, verb),
-        // Opened the screen, or set it up, before anything was dispatched.
-        Command::Demo(_) => Ok(0),
+        Command::Info(options) | Command::System(SystemVerb::Info(options)) => {
+            whole::describe(engine, &options)
+        }
+        // Said, or set up with the screen, before anything was dispatched.
+        Command::Demo(_) | Command::Version => Ok(0),
     };
     done.unwrap_or_else(|error| failure::report(&error, is_start))
 }

@@ -108,6 +108,14 @@ pub enum Force {
     Yes,
 }
 
+/// Reads a file of the user's, for front ends, which do not enter the floor of files themselves.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn read_file(path: &std::path::Path) -> Result<Vec<u8>> {
+    Ok(files::read(path)?)
+}
+
 /// The engine: the one thing a front end holds.
 #[derive(Debug, Clone)]
 pub struct Engine {

@@ -125,7 +125,7 @@ pub fn overlay(
         files::make_dir(&empty)?;
         lowers.push(empty);
     }
-    let (upper, work) = (place.join("upper"), place.join("work"));
+    let (upper, work) = (written(layout, container), place.join("work"));
     for directory in [&upper, &work] {
         files::make_private_dir(directory)?;
     }
@@ -133,4 +133,9 @@ pub fn overlay(
         files::make_alike(&upper, topmost)?;
     }
     Ok(Overlay { lowers, upper, work })
+}
+
+/// Gives the directory of what a container has written over its image.
+pub fn written(layout: &Layout, container: ContainerId) -> PathBuf {
+    layout.container(container).join("upper")
 }

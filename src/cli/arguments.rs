@@ -2,17 +2,26 @@
 
 mod container;
 mod image;
+mod mounts;
+mod network;
+mod values;
+mod verbs;
+mod words;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
-pub(super) use container::{
-    CreateOptions, ExecOptions, ForceNames, KillOptions, LogOptions, Names, NetworkChange,
-    PsOptions, RunOptions, StartOptions, StopOptions,
-};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+pub(super) use container::{CreateOptions, ExecOptions, RunOptions};
 pub(super) use image::{
-    HistoryOptions, ImagesOptions, InspectOptions, LoadOptions, NetworkCreate, NetworkList,
+    HistoryOptions, ImagesOptions, InspectKind, InspectOptions, LoadOptions, RemoveImages,
     TagOptions,
+};
+pub(super) use network::{
+    NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
+};
+pub(super) use verbs::{
+    AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, StartOptions,
+    StopOptions,
 };
 
 /// Manages containers, images and networks: on a screen without arguments, else by Docker's words.
@@ -22,6 +31,7 @@ pub(super) use image::{
     version,
     about,
     max_term_width = 100,
+    args_override_self = true,
     subcommand_help_heading = "Commands"
 )]
 pub(super) struct Arguments {
@@ -36,6 +46,13 @@ pub(super) struct Arguments {
     pub(super) ascii: bool,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+impl Arguments {
+    /// Reads the arguments as Docker's client does: what comes after an image or a container is the program's.
+    pub(super) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words::separated(arguments, &Self::command()))
+    }
 }
 
 /// The words at the top.
@@ -58,7 +75,7 @@ pub(super) enum Command {
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images: a name, and with the last one the data
-    Rmi(ForceNames),
+    Rmi(RemoveImages),
     /// Take names away from images, and keep the data
     Untag {
         /// The names
@@ -70,14 +87,21 @@ pub(super) enum Command {
     /// Show everything about containers, images and networks
     Inspect(InspectOptions),
     /// The verbs of containers, as a group
-    #[command(subcommand)]
-    Container(ContainerVerb),
+    #[command(subcommand, disable_help_subcommand = true)]
+    Container(ContainerGroup),
     /// The verbs of images, as a group
-    #[command(subcommand)]
+    #[command(subcommand, disable_help_subcommand = true)]
     Image(ImageVerb),
     /// Make, list, join and remove networks
-    #[command(subcommand)]
+    #[command(subcommand, disable_help_subcommand = true)]
     Network(NetworkVerb),
+    /// Show the version
+    Version,
+    /// Show what is here: how many containers, images and networks, and as whom Estiba runs
+    Info(InfoOptions),
+    /// What concerns the whole, as a group
+    #[command(subcommand, disable_help_subcommand = true)]
+    System(SystemVerb),
     /// Show what this is: a starter image, three containers, two networks, and the screen
     Demo(DemoOptions),
 }
@@ -86,7 +110,7 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum ContainerVerb {
     /// List containers
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", alias = "list")]
     Ps(PsOptions),
     /// Start containers
     Start(StartOptions),
@@ -97,16 +121,45 @@ pub(super) enum ContainerVerb {
     /// Send a signal to containers
     Kill(KillOptions),
     /// Remove containers
-    Rm(ForceNames),
+    Rm(RemoveOptions),
     /// Show what a container has written
     Logs(LogOptions),
     /// Join the standard streams of a running container
-    Attach {
-        /// The container
-        container: String,
-    },
+    Attach(AttachOptions),
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),
+}
+
+/// What is done with containers, under `container`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ContainerGroup {
+    /// Make a container and start it
+    #[command(disable_help_flag = true)]
+    Run(Box<RunOptions>),
+    /// Make a container without starting it
+    #[command(disable_help_flag = true)]
+    Create(Box<CreateOptions>),
+    /// Run a further program in a running container
+    Exec(ExecOptions),
+    #[command(flatten)]
+    Verb(ContainerVerb),
+    /// Show everything about containers
+    Inspect(InspectKind),
+}
+
+/// What concerns the whole, under `system`.
+#[derive(Debug, Subcommand)]
+pub(super) enum SystemVerb {
+    /// Show what is here
+    Info(InfoOptions),
+}
+
+/// The flags of `info`.
+#[derive(Debug, Args)]
+pub(super) struct InfoOptions {
+    /// Print by Go template, or `json`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    pub(super) format: Option<String>,
 }
 
 /// What is done with images, under `image`.
@@ -120,11 +173,11 @@ pub(super) enum ImageVerb {
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images
-    Rm(ForceNames),
+    Rm(RemoveImages),
     /// Show how an image was built
     History(HistoryOptions),
     /// Show everything about images
-    Inspect(InspectOptions),
+    Inspect(InspectKind),
 }
 
 /// What is done with networks, under `network`.
@@ -136,13 +189,14 @@ pub(super) enum NetworkVerb {
     #[command(visible_alias = "list")]
     Ls(NetworkList),
     /// Show everything about networks
-    Inspect(InspectOptions),
+    Inspect(InspectKind),
     /// Remove networks
-    Rm(Names),
+    #[command(visible_alias = "remove")]
+    Rm(NetworkRemove),
     /// Let a container join a network
-    Connect(NetworkChange),
+    Connect(NetworkConnect),
     /// Let a container leave a network
-    Disconnect(NetworkChange),
+    Disconnect(NetworkDisconnect),
 }
 
 /// The flags of `demo`.
@@ -155,8 +209,6 @@ pub(super) struct DemoOptions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

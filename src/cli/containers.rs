@@ -1,51 +1,62 @@
 //! The verbs of containers.
 
+mod list;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{
     Surroundings,
     arguments::{
-        ContainerVerb, CreateOptions, ExecOptions, ForceNames, LogOptions, PsOptions, RunOptions,
-        StartOptions,
+        AttachOptions, ContainerGroup, ContainerVerb, CreateOptions, ExecOptions, LogOptions,
+        RemoveOptions, RunOptions, StartOptions,
     },
-    foreground, listing,
-    listing::Row,
-    output,
+    failure, foreground, inspect, output,
 };
 use crate::{
-    cli::failure,
     engine::{Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
-    model::{Container, ContainerId, State, units},
+    model::Container,
 };
 
 /// How long `logs -f` waits before it asks whether the container still lives.
 const LOG_PATIENCE: Duration = Duration::from_millis(200);
 
+/// What the group `container` has.
+pub(super) fn group(
+    engine: &Engine,
+    surroundings: &Surroundings,
+    group: ContainerGroup,
+) -> Result<u8> {
+    match group {
+        ContainerGroup::Run(options) => run(engine, surroundings, options),
+        ContainerGroup::Create(options) => create(engine, surroundings, options),
+        ContainerGroup::Exec(options) => exec(engine, surroundings, options),
+        ContainerGroup::Verb(verb) => dispatch(engine, verb),
+        ContainerGroup::Inspect(options) => inspect::run(engine, &options.among("container")),
+    }
+}
+
 pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
     match verb {
-        ContainerVerb::Ps(options) => list(engine, &options),
+        ContainerVerb::Ps(options) => list::run(engine, &options),
         ContainerVerb::Start(options) => start(engine, &options),
-        ContainerVerb::Stop(options) => {
-            let grace = Duration::from_secs(options.time);
-            Ok(each(engine, &options.names, |id| engine.stop(id, grace).map(drop)))
-        }
-        ContainerVerb::Restart(options) => {
-            let grace = Duration::from_secs(options.time);
-            Ok(each(engine, &options.names, |id| engine.restart(id, grace)))
-        }
+        ContainerVerb::Stop(options) => Ok(each(engine, &options.names, |container| {
+            // As Docker: what does not run need not be stopped.
+            if !container.state.is_live() {
+                return Ok(());
+            }
+            engine.stop(container.id, options.grace).map(drop)
+        })),
+        ContainerVerb::Restart(options) => Ok(each(engine, &options.names, |container| {
+            engine.restart(container.id, options.grace)
+        })),
         ContainerVerb::Kill(options) => {
-            Ok(each(engine, &options.names, |id| engine.kill(id, options.signal)))
+            Ok(each(engine, &options.names, |container| engine.kill(container.id, options.signal)))
         }
         ContainerVerb::Rm(options) => Ok(remove(engine, &options)),
         ContainerVerb::Logs(options) => logs(engine, &options),
-        ContainerVerb::Attach { container } => {
-            let container = engine.container(&container)?;
-            let session = engine.attach(container.id)?;
-            foreground::drive(engine, &container, session)
-        }
+        ContainerVerb::Attach(options) => attach(engine, &options),
         ContainerVerb::Wait(options) => Ok(for_all(&options.names, |name| {
             let exit = engine.wait(engine.container(name)?.id)?;
             output::line(exit.code.to_string());
@@ -61,12 +72,13 @@ pub(super) fn run(
     options: Box<RunOptions>,
 ) -> Result<u8> {
     let detach = options.detach;
-    let mut request = options.container.into_request(surroundings);
-    if detach {
-        // Nobody will ever type: an open standard input would only wait.
-        request.open_stdin &= request.tty;
+    if !detach
+        && options.container.wants_typing()
+        && let Some(code) = foreground::without_terminal()
+    {
+        return Ok(code);
     }
-    let container = engine.create(&request)?;
+    let container = engine.create(&options.container.into_request(surroundings)?)?;
     if detach {
         engine.start(container.id)?;
         output::line(container.id.hex());
@@ -81,7 +93,7 @@ pub(super) fn create(
     surroundings: &Surroundings,
     options: Box<CreateOptions>,
 ) -> Result<u8> {
-    let container = engine.create(&options.container.into_request(surroundings))?;
+    let container = engine.create(&options.container.into_request(surroundings)?)?;
     output::line(container.id.hex());
     Ok(0)
 }
@@ -94,7 +106,13 @@ pub(super) fn exec(
 ) -> Result<u8> {
     let container = engine.container(&options.container)?;
     let detach = options.detach;
-    let request = options.into_request(surroundings);
+    if !detach
+        && options.wants_typing()
+        && let Some(code) = foreground::without_terminal()
+    {
+        return Ok(code);
+    }
+    let request = options.into_request(surroundings)?;
     let session = engine.exec(container.id, &request)?;
     if detach {
         return Ok(0);
@@ -103,8 +121,11 @@ pub(super) fn exec(
 }
 
 fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
-    if !options.attach {
-        return Ok(each(engine, &options.names, |id| engine.start(id)));
+    if !options.attach && !options.interactive {
+        return Ok(each(engine, &options.names, |container| {
+            // As Docker: what runs need not be started.
+            if container.state.is_live() { Ok(()) } else { engine.start(container.id) }
+        }));
     }
     let [name] = options.names.as_slice() else {
         return Err(EngineError::new(
@@ -115,7 +136,22 @@ fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
     foreground::start(engine, &engine.container(name)?)
 }
 
-fn remove(engine: &Engine, options: &ForceNames) -> u8 {
+fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {
+    let mut container = engine.container(&options.container)?;
+    let takes_input = container.config.open_stdin && !options.no_stdin;
+    if container.state.is_live()
+        && container.config.tty
+        && takes_input
+        && let Some(code) = foreground::without_terminal()
+    {
+        return Ok(code);
+    }
+    let session = engine.attach(container.id)?;
+    container.config.open_stdin = takes_input;
+    foreground::drive(engine, &container, session)
+}
+
+fn remove(engine: &Engine, options: &RemoveOptions) -> u8 {
     let force = if options.force { Force::Yes } else { Force::No };
     for_all(&options.names, |name| {
         match engine.container(name).and_then(|container| engine.remove(container.id, force)) {
@@ -129,9 +165,23 @@ fn remove(engine: &Engine, options: &ForceNames) -> u8 {
 fn logs(engine: &Engine, options: &LogOptions) -> Result<u8> {
     let container = engine.container(&options.container)?;
     let wanted = Wanted { tail: options.tail.0, follow: options.follow };
+    let now = Timestamp::now();
+    let [since, until] =
+        [options.since, options.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
     let mut reader = engine.logs(container.id, wanted)?;
-    while !reader.is_finished() {
-        let Some(line) = reader.next_line(LOG_PATIENCE)? else { continue };
+    while !reader.is_finished() && output::is_heard() {
+        let Some(line) = reader.next_line(LOG_PATIENCE)? else {
+            if until.is_some_and(|until| Timestamp::now() > until) {
+                break;
+            }
+            continue;
+        };
+        if until.is_some_and(|until| line.time > until) {
+            break;
+        }
+        if since.is_some_and(|since| line.time < since) {
+            continue;
+        }
         let mut bytes = Vec::new();
         if options.timestamps {
             bytes.extend(format!("{:.9} ", line.time).into_bytes());
@@ -146,9 +196,9 @@ fn logs(engine: &Engine, options: &LogOptions) -> Result<u8> {
 }
 
 /// Does something to each container and prints its name; goes on after a failure.
-fn each(engine: &Engine, names: &[String], verb: impl Fn(ContainerId) -> Result<()>) -> u8 {
+fn each(engine: &Engine, names: &[String], verb: impl Fn(&Container) -> Result<()>) -> u8 {
     for_all(names, |name| {
-        verb(engine.container(name)?.id)?;
+        verb(&engine.container(name)?)?;
         output::line(name);
         Ok(())
     })
@@ -162,204 +212,4 @@ pub(super) fn for_all(names: &[String], mut verb: impl FnMut(&str) -> Result<()>
         failure::report(&error, false);
     }
     code
-}
-
-fn list(engine: &Engine, options: &PsOptions) -> Result<u8> {
-    let mut containers = engine.overview()?.containers;
-    let filters =
-        options.filters.iter().map(|text| Filter::parse(text)).collect::<Result<Vec<_>>>()?;
-    let wants_all = options.all
-        || options.latest
-        || filters.iter().any(|filter| matches!(filter, Filter::Status(_)));
-    containers.retain(|container| {
-        (wants_all || container.state.is_live())
-            && filters.iter().all(|filter| filter.takes(container))
-    });
-    if options.latest {
-        containers.truncate(1);
-    }
-    let now = Timestamp::now();
-    let rows: Vec<ContainerRow> = containers
-        .iter()
-        .map(|container| ContainerRow::of(container, now, options.no_trunc))
-        .collect();
-    listing::print(&rows, options.quiet, options.format.as_deref())?;
-    Ok(0)
-}
-
-/// What `ps --filter` asks for.
-enum Filter {
-    Name(String),
-    Id(String),
-    Status(String),
-    Ancestor(String),
-    Label(String, Option<String>),
-    Network(String),
-}
-
-impl Filter {
-    fn parse(text: &str) -> Result<Self> {
-        let wrong = || {
-            EngineError::new(ErrorKind::Invalid, format!("filter '{text}' is not known"))
-                .hint("filters are name=, id=, status=, ancestor=, label=, network=")
-        };
-        let (key, value) = text.split_once('=').ok_or_else(wrong)?;
-        let value = value.to_owned();
-        Ok(match key {
-            "name" => Self::Name(value),
-            "id" => Self::Id(value),
-            "status" => Self::Status(value),
-            "ancestor" => Self::Ancestor(value),
-            "network" => Self::Network(value),
-            "label" => match value.split_once('=') {
-                Some((key, value)) => Self::Label(key.to_owned(), Some(value.to_owned())),
-                None => Self::Label(value, None),
-            },
-            _ => return Err(wrong()),
-        })
-    }
-
-    fn takes(&self, container: &Container) -> bool {
-        match self {
-            Self::Name(part) => container.name.as_str().contains(part.as_str()),
-            Self::Id(beginning) => container.id.hex().starts_with(beginning.as_str()),
-            Self::Status(word) => container.state.word() == word,
-            Self::Ancestor(image) => {
-                container.image_name == *image
-                    || container.image.0.hex().starts_with(image.trim_start_matches("sha256:"))
-                    || container.image_name.strip_suffix(":latest") == Some(image)
-            }
-            Self::Label(key, value) => container
-                .config
-                .labels
-                .get(key)
-                .is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found)),
-            Self::Network(name) => {
-                container.endpoints.iter().any(|endpoint| endpoint.network_name.as_str() == name)
-            }
-        }
-    }
-}
-
-/// A row of `ps`, with Docker's field names.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerRow {
-    #[serde(rename = "ID")]
-    id: String,
-    image: String,
-    command: String,
-    created_at: String,
-    running_for: String,
-    state: &'static str,
-    status: String,
-    ports: String,
-    names: String,
-    labels: String,
-    networks: String,
-    mounts: String,
-}
-
-impl ContainerRow {
-    fn of(container: &Container, now: Timestamp, whole: bool) -> Self {
-        let command = container.config.args.join(" ");
-        let join = |parts: Vec<String>| parts.join(",");
-        Self {
-            id: if whole { container.id.hex() } else { container.id.short() },
-            image: container.image_name.clone(),
-            command: format!(
-                "\"{}\"",
-                if whole { command } else { listing::shorten(&command, 20) }
-            ),
-            created_at: container.created.to_string(),
-            running_for: format!("{} ago", span(container.created, now)),
-            state: container.state.word(),
-            status: status(&container.state, now),
-            ports: String::new(),
-            names: container.name.to_string(),
-            labels: join(
-                container
-                    .config
-                    .labels
-                    .iter()
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect(),
-            ),
-            networks: join(
-                container
-                    .endpoints
-                    .iter()
-                    .map(|endpoint| endpoint.network_name.to_string())
-                    .collect(),
-            ),
-            mounts: join(
-                container.config.mounts.iter().map(|mount| mount.target.clone()).collect(),
-            ),
-        }
-    }
-}
-
-impl Row for ContainerRow {
-    const HEAD: &'static [&'static str] =
-        &["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
-
-    fn cells(&self) -> Vec<String> {
-        [
-            &self.id,
-            &self.image,
-            &self.command,
-            &self.running_for,
-            &self.status,
-            &self.ports,
-            &self.names,
-        ]
-        .map(Clone::clone)
-        .to_vec()
-    }
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-/// Says what a container is doing, in Docker's words.
-fn status(state: &State, now: Timestamp) -> String {
-    match state {
-        State::Created => "Created".to_owned(),
-        State::Starting => "Starting".to_owned(),
-        State::Running { started } => format!("Up {}", span(*started, now)),
-        State::Exited { finished, exit, .. } => {
-            format!("Exited ({}) {} ago", exit.code, span(*finished, now))
-        }
-    }
-}
-
-/// Says roughly how long ago something was.
-pub(super) fn span(since: Timestamp, now: Timestamp) -> String {
-    let span = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    units::rough_span(span)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Exit;
-
-    #[test]
-    fn states_are_told_in_dockers_words() {
-        let now = Timestamp::from_second(10_000).unwrap();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let exited = State::Exited {
-            started: None,
-            finished: at(10_000 - 7200),
-            exit: Exit { code: 3, ..Exit::default() },
-        };
-        for (state, text) in [
-            (State::Created, "Created"),
-            (State::Running { started: at(10_000 - 180) }, "Up 3 minutes"),
-            (exited, "Exited (3) 2 hours ago"),
-        ] {
-            assert_eq!(status(&state, now), text);
-        }
-    }
 }

@@ -17,27 +17,43 @@ use crate::{
 /// Signals that a container without a terminal gets in the caller's place, as Docker's `--sig-proxy`.
 const PASSED_ON: [Signal; 5] =
     [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+/// Signals that end this program while a container has the caller's terminal, once that is as it was.
+const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+/// How many signals that ask to end are passed on before this program takes one for itself, as Docker's: a first process without a handler gets none of them.
+const PATIENCE: u32 = 3;
+/// The exit code when nobody reads the output any more: 128 and SIGPIPE.
+const UNHEARD: u8 = 141;
+
+/// Refuses when there is no terminal to type into, and gives the exit code for that.
+pub(super) fn without_terminal() -> Option<u8> {
+    if io::stdin().is_terminal() {
+        return None;
+    }
+    output::error_line("estiba: the input device is not a TTY");
+    output::error_line("hint: leave out -t to pipe something in");
+    Some(1)
+}
 
 /// Starts a container and stays with it; gives its exit code.
 pub(super) fn start(engine: &Engine, container: &Container) -> Result<u8> {
-    let signals = if container.config.tty { None } else { Some(hold_back()?) };
+    let signals = hold_back(container.config.tty)?;
     let session = engine.start_attached(container.id)?;
-    if let Some(signals) = signals {
-        pass_on(engine.clone(), container.id, signals);
-    }
+    watch_signals(engine, container, signals);
     stay(session, container.config.tty, container.config.open_stdin)
 }
 
 /// Stays with a running container that was joined.
 pub(super) fn drive(engine: &Engine, container: &Container, session: Session) -> Result<u8> {
-    if !container.config.tty {
-        pass_on(engine.clone(), container.id, hold_back()?);
-    }
+    watch_signals(engine, container, hold_back(container.config.tty)?);
     stay(session, container.config.tty, container.config.open_stdin)
 }
 
 /// Stays with a program that was executed in a container.
 pub(super) fn drive_exec(request: &ExecRequest, session: Session) -> Result<u8> {
+    if request.tty {
+        let signals = hold_back(true)?;
+        thread::spawn(move || end_by(signals));
+    }
     stay(session, request.tty, request.open_stdin)
 }
 
@@ -49,6 +65,10 @@ fn stay(session: Session, tty: bool, takes_input: bool) -> Result<u8> {
     drop(raw);
     match end? {
         SessionEnd::Exited(exit) => Ok(exit_code(&exit)),
+        SessionEnd::Detached if !output::is_heard() => {
+            output::error_line("estiba: nobody reads the output any more; the container runs on");
+            Ok(UNHEARD)
+        }
         SessionEnd::Detached => {
             output::error_line("detached; the container runs on");
             Ok(0)
@@ -82,20 +102,45 @@ impl Drop for Raw {
 
 /// Keeps the signals pending from here on, so that none is lost while the container starts and none ends this program. Children
 /// would inherit that: the monitor puts its own mask right first of all.
-fn hold_back() -> Result<SigSet> {
-    let signals: SigSet = PASSED_ON.into_iter().collect();
+fn hold_back(tty: bool) -> Result<SigSet> {
+    let signals: SigSet =
+        if tty { ENDING.into_iter().collect() } else { PASSED_ON.into_iter().collect() };
     signals.thread_block().map_err(|errno| {
         EngineError::new(ErrorKind::Kernel, "signals cannot be held back").caused_by(errno)
     })?;
     Ok(signals)
 }
 
+/// Does what the signals that come from here on ask for. With a terminal they are for this program: what is typed reaches the container as it is.
+fn watch_signals(engine: &Engine, container: &Container, signals: SigSet) {
+    let (engine, id, tty) = (engine.clone(), container.id, container.config.tty);
+    thread::spawn(move || if tty { end_by(signals) } else { pass_on(&engine, id, signals) });
+}
+
 /// Passes signals on until the program ends.
-fn pass_on(engine: Engine, container: ContainerId, signals: SigSet) {
-    thread::spawn(move || {
-        while let Ok(signal) = signals.wait() {
-            // It may have ended a moment ago; then the session says so.
-            let _too_late = engine.kill(container, signal as i32);
+fn pass_on(engine: &Engine, container: ContainerId, signals: SigSet) {
+    let mut asked = 0;
+    while let Ok(signal) = signals.wait() {
+        asked += u32::from(matches!(signal, Signal::SIGINT | Signal::SIGTERM));
+        if asked == PATIENCE {
+            output::error_line(format!("estiba: {PATIENCE} signals came; the container runs on"));
+            return die_of(signal);
         }
-    });
+        // It may have ended a moment ago; then the session says so.
+        let _too_late = engine.kill(container, signal as i32);
+    }
+}
+
+/// Ends this program at the first signal, with the terminal as it was.
+fn end_by(signals: SigSet) {
+    if let Ok(signal) = signals.wait() {
+        drop(Raw);
+        die_of(signal);
+    }
+}
+
+/// Lets a signal do what it would have done.
+fn die_of(signal: Signal) {
+    let _ended = SigSet::from_iter([signal]).thread_unblock();
+    let _ended = nix::sys::signal::raise(signal);
 }

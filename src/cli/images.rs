@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    arguments::{ForceNames, HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, TagOptions},
-    containers::{for_all, span},
-    inspect, listing,
-    listing::Row,
+    arguments::{HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, RemoveImages, TagOptions},
+    containers::for_all,
+    filter::Filters,
+    inspect,
+    listing::{self, Row, moment, span},
     output,
 };
 use crate::{
@@ -24,10 +25,7 @@ pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),
         ImageVerb::History(options) => history(engine, &options),
-        ImageVerb::Inspect(mut options) => {
-            options.kind = Some("image".to_owned());
-            inspect::run(engine, &options)
-        }
+        ImageVerb::Inspect(options) => inspect::run(engine, &options.among("image")),
     }
 }
 
@@ -59,7 +57,7 @@ pub(super) fn tag(engine: &Engine, options: &TagOptions) -> Result<u8> {
 }
 
 /// Removes images or names of them, and says what went.
-pub(super) fn remove(engine: &Engine, options: &ForceNames) -> u8 {
+pub(super) fn remove(engine: &Engine, options: &RemoveImages) -> u8 {
     let force = if options.force { Force::Yes } else { Force::No };
     for_all(&options.names, |name| {
         let removed = engine.remove_image(name, force)?;
@@ -91,10 +89,18 @@ pub(super) fn untag(engine: &Engine, names: &[String]) -> u8 {
 
 /// Lists images, one row for each name.
 pub(super) fn list(engine: &Engine, options: &ImagesOptions) -> Result<u8> {
+    let filters = Filters::parse(&options.filters, &["dangling", "label", "reference"])?;
+    filters.only("dangling", &["true", "false", "1", "0"])?;
     let now = Timestamp::now();
     let wanted = options.name.as_deref();
     let mut rows: Vec<ImageRow> = Vec::new();
     for image in engine.overview()?.images {
+        let dangling = if image.references.is_empty() { ["true", "1"] } else { ["false", "0"] };
+        if !filters.any("dangling", |wanted| dangling.contains(&wanted))
+            || !filters.labels(&image.config.labels)
+        {
+            continue;
+        }
         let names: Vec<Option<&ImageReference>> = match image.references.as_slice() {
             [] => vec![None],
             names => names.iter().map(Some).collect(),
@@ -103,7 +109,8 @@ pub(super) fn list(engine: &Engine, options: &ImagesOptions) -> Result<u8> {
             names
                 .into_iter()
                 .map(|name| ImageRow::of(&image, name, now, options.no_trunc))
-                .filter(|row| wanted.is_none_or(|name| row.is_named(name))),
+                .filter(|row| wanted.is_none_or(|name| row.is_named(name)))
+                .filter(|row| filters.any("reference", |name| row.is_named(name))),
         );
     }
     if options.digests {
@@ -160,9 +167,7 @@ impl ImageRow {
             tag: name.and_then(ImageReference::tag).map_or_else(none, str::to_owned),
             id: id_of(image, whole),
             digest: image.manifest.to_string(),
-            created_at: image
-                .created
-                .map_or_else(|| "N/A".to_owned(), |created| created.to_string()),
+            created_at: image.created.map_or_else(|| "N/A".to_owned(), moment),
             created_since: image
                 .created
                 .map_or_else(|| "N/A".to_owned(), |created| format!("{} ago", span(created, now))),
@@ -170,13 +175,44 @@ impl ImageRow {
         }
     }
 
+    /// Tells whether a name, with or without its tag, means this row; `*` stands for anything but a slash, as with Docker.
     fn is_named(&self, name: &str) -> bool {
-        self.repository == name || format!("{}:{}", self.repository, self.tag) == name
+        // As people write it: what is said about the default registry is not repeated in the row.
+        let name = ["docker.io/library/", "docker.io/"]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix))
+            .unwrap_or(name);
+        fits(&self.repository, name) || fits(&format!("{}:{}", self.repository, self.tag), name)
     }
+}
+
+/// Tells whether a text fits a pattern with `*` for anything but a slash.
+fn fits(text: &str, pattern: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return text == pattern;
+    };
+    let Some(rest) = text.strip_prefix(before) else {
+        return false;
+    };
+    let reach = rest.find('/').unwrap_or(rest.len());
+    rest.char_indices()
+        .map(|(place, _)| place)
+        .chain([rest.len()])
+        .take_while(|place| *place <= reach)
+        .any(|place| rest.get(place..).is_some_and(|rest| fits(rest, after)))
 }
 
 impl Row for ImageRow {
     const HEAD: &'static [&'static str] = &["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
+    const FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("ID", "IMAGE ID"),
+        ("Digest", "DIGEST"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedSince", "CREATED"),
+        ("Size", "SIZE"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         [&self.repository, &self.tag, &self.id, &self.created_since, &self.size]
@@ -197,6 +233,7 @@ struct DigestRow(ImageRow);
 impl Row for DigestRow {
     const HEAD: &'static [&'static str] =
         &["REPOSITORY", "TAG", "DIGEST", "IMAGE ID", "CREATED", "SIZE"];
+    const FIELDS: &'static [(&'static str, &'static str)] = ImageRow::FIELDS;
 
     fn cells(&self) -> Vec<String> {
         let mut cells = self.0.cells();
@@ -228,9 +265,7 @@ impl StepRow {
         let created_by = words.join(" ");
         Self {
             id,
-            created_at: step
-                .created
-                .map_or_else(|| "N/A".to_owned(), |created| created.to_string()),
+            created_at: step.created.map_or_else(|| "N/A".to_owned(), moment),
             created_since: step
                 .created
                 .map_or_else(|| "N/A".to_owned(), |created| format!("{} ago", span(created, now))),
@@ -243,6 +278,14 @@ impl StepRow {
 
 impl Row for StepRow {
     const HEAD: &'static [&'static str] = &["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"];
+    const FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("ID", "IMAGE"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedBy", "CREATED BY"),
+        ("Size", "SIZE"),
+        ("Comment", "COMMENT"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         [&self.id, &self.created_since, &self.created_by, &self.size, &self.comment]
@@ -252,5 +295,28 @@ impl Row for StepRow {
 
     fn id(&self) -> &str {
         &self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_stop_at_slashes() {
+        for (text, pattern, expected) in [
+            ("debian", "debian", true),
+            ("debian", "deb*", true),
+            ("debian", "*", true),
+            ("debian", "*ian", true),
+            ("debian:12", "debian:*", true),
+            ("me/mine", "*", false),
+            ("me/mine", "me/*", true),
+            ("me/mine", "*/*", true),
+            ("debian", "d*x", false),
+            ("debian", "debian*", true),
+        ] {
+            assert_eq!(fits(text, pattern), expected, "{text} {pattern}");
+        }
     }
 }

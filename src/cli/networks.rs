@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::{
     arguments::{NetworkCreate, NetworkList, NetworkVerb},
     containers::for_all,
+    filter::{Filters, fits_name},
     inspect, listing,
     listing::Row,
     output,
 };
 use crate::{
-    engine::{Engine, Result},
+    engine::{Engine, ErrorKind, Result},
     model::{CreateNetwork, Network},
 };
 
@@ -18,12 +19,14 @@ pub(super) fn dispatch(engine: &Engine, verb: NetworkVerb) -> Result<u8> {
     match verb {
         NetworkVerb::Create(options) => create(engine, options),
         NetworkVerb::Ls(options) => list(engine, &options),
-        NetworkVerb::Inspect(mut options) => {
-            options.kind = Some("network".to_owned());
-            inspect::run(engine, &options)
-        }
+        NetworkVerb::Inspect(options) => inspect::run(engine, &options.among("network")),
         NetworkVerb::Rm(options) => Ok(for_all(&options.names, |name| {
-            engine.remove_network(engine.network(name)?.id)?;
+            match engine.network(name) {
+                Err(error) if options.force && error.kind() == &ErrorKind::NotFound => {
+                    return Ok(());
+                }
+                found => engine.remove_network(found?.id)?,
+            }
             output::line(name);
             Ok(())
         })),
@@ -50,9 +53,15 @@ fn create(engine: &Engine, options: NetworkCreate) -> Result<u8> {
 }
 
 fn list(engine: &Engine, options: &NetworkList) -> Result<u8> {
+    let filters = Filters::parse(&options.filters, &["name", "id", "driver"])?;
     let networks = engine.overview()?.networks;
-    let rows: Vec<NetworkRow> =
-        networks.iter().map(|network| NetworkRow::of(network, options.no_trunc)).collect();
+    let rows: Vec<NetworkRow> = networks
+        .iter()
+        .filter(|network| filters.any("name", |part| fits_name(network.name.as_str(), part)))
+        .filter(|network| filters.any("id", |start| network.id.hex().starts_with(start)))
+        .filter(|_| filters.any("driver", |driver| driver == "bridge"))
+        .map(|network| NetworkRow::of(network, options.no_trunc))
+        .collect();
     listing::print(&rows, options.quiet, options.format.as_deref())?;
     Ok(0)
 }
@@ -83,6 +92,13 @@ impl NetworkRow {
 
 impl Row for NetworkRow {
     const HEAD: &'static [&'static str] = &["NETWORK ID", "NAME", "DRIVER", "SCOPE", "SUBNET"];
+    const FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("ID", "NETWORK ID"),
+        ("Name", "NAME"),
+        ("Driver", "DRIVER"),
+        ("Scope", "SCOPE"),
+        ("Subnet", "SUBNET"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         let words = [self.driver, self.scope].map(str::to_owned);

@@ -1,7 +1,12 @@
 //! The only place that prints. A reader that has gone away (`estiba ps | head -1`) is no failure.
 #![expect(clippy::print_stderr, reason = "this is the place")]
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    os::fd::AsFd as _,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Prints a line on standard output.
 pub(super) fn line(text: impl AsRef<str>) {
@@ -18,6 +23,15 @@ pub(super) fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     // Nobody listens any more, or the disk is full: there is nobody to tell it to either.
     let _unheard = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// Tells whether anybody can still read standard output: a pipe whose reader has gone (`logs -f x | head -1`) has nobody.
+pub(super) fn is_heard() -> bool {
+    let out = io::stdout();
+    let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    let _answered = poll(&mut fds, PollTimeout::ZERO);
+    let [out] = fds;
+    !out.revents().is_some_and(|found| found.intersects(PollFlags::POLLERR | PollFlags::POLLNVAL))
 }
 
 /// Copies bytes to standard error.

@@ -7,11 +7,27 @@ const GAP: usize = 3;
 
 /// Lays out rows under a head; no line ends in spaces.
 pub(super) fn layout(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: Vec<String> = head.iter().map(ToString::to_string).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| lines.iter().map(|line| line[column].width()).max().unwrap_or(0))
-        .collect();
+    let head: Vec<&str> = head.to_vec();
+    let rows = rows.iter().map(|row| row.iter().map(String::as_str).collect());
+    laid_out(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}
+
+/// Lays out lines whose cells are separated by tabs.
+pub(super) fn align(lines: &[String]) -> String {
+    let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.split('\t').collect()).collect();
+    laid_out(&lines)
+}
+
+fn laid_out(lines: &[Vec<&str>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for line in lines {
+        for (column, cell) in line.iter().enumerate() {
+            match widths.get_mut(column) {
+                Some(width) => *width = (*width).max(cell.width()),
+                None => widths.push(cell.width()),
+            }
+        }
+    }
     let mut text = String::new();
     for line in lines {
         let mut row = String::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gotmpl::{Template, TemplateError, Value, to_value};
+use gotmpl::{MissingKey, Template, TemplateError, Value, to_value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -19,7 +19,10 @@ impl Format {
     pub(super) fn parse(text: &str) -> Result<Self> {
         // A shell passes `\t` as two characters; Docker reads them as one.
         let text = text.replace("\\t", "\t").replace("\\n", "\n");
-        with_functions(Template::new("format")).parse(&text).map(Self).map_err(wrong)
+        with_functions(Template::new("format").missing_key(MissingKey::Error))
+            .parse(&text)
+            .map(Self)
+            .map_err(wrong)
     }
 
     /// Fills it in.
@@ -55,6 +58,12 @@ fn with_functions(template: Template) -> Template {
         })
         .func("upper", move |arguments: &[Value]| {
             Ok(Value::from(text(arguments.first()).to_uppercase()))
+        })
+        .func("title", move |arguments: &[Value]| {
+            let text = text(arguments.first());
+            let mut letters = text.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+            Ok(Value::from(first.unwrap_or_default() + letters.as_str()))
         })
         .func("split", move |arguments: &[Value]| {
             let (whole, by) = (text(arguments.first()), text(arguments.get(1)));
@@ -103,6 +112,7 @@ mod tests {
             ("{{json .Labels}}", r#"{"a":"1"}"#),
             (r#"{{join .List ","}}"#, "x,y"),
             ("{{upper .Names}}{{lower \"ABC\"}}", "WEBabc"),
+            ("{{title .Names}}", "Web"),
             ("{{truncate .Names 2}}", "we"),
             (r#"{{index (split "a:b" ":") 1}}"#, "b"),
             ("{{range .List}}{{.}} {{end}}", "x y "),
@@ -119,6 +129,8 @@ mod tests {
     #[test]
     fn a_broken_template_is_an_error() {
         assert!(Format::parse("{{.Names").is_err());
+        let mistyped = Format::parse("{{.Nmaes}}").unwrap().fill(&json!({"Names": "web"}));
+        assert!(mistyped.unwrap_err().to_string().contains("Nmaes"));
         assert!(
             Format::parse("{{nosuch .Names}}").is_err() || {
                 Format::parse("{{nosuch .Names}}").unwrap().fill(&json!({})).is_err()

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Engine, EngineError, ErrorKind, Force, LogOptions, LogReader, Result, names, plan};
 use crate::{
+    image,
     model::{
         Container, ContainerId, ContainerName, CreateContainer, DEFAULT_NETWORK, Exit, Image,
         NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Usage, Verb,
@@ -121,6 +122,12 @@ impl Engine {
             Some(NetworkRequest::Named(names)) => {
                 let mut ids = Vec::new();
                 for name in names {
+                    if ["none", "host"].contains(&name.as_str()) {
+                        return Err(EngineError::new(
+                            ErrorKind::Invalid,
+                            format!("network {name} cannot be joined together with others"),
+                        ));
+                    }
                     let id = self.network(name)?.id;
                     if !ids.contains(&id) {
                         ids.push(id);
@@ -192,6 +199,14 @@ impl Engine {
     pub fn logs(&self, id: ContainerId, options: LogOptions) -> Result<LogReader> {
         self.container_by_id(id)?;
         LogReader::open(self, id, options)
+    }
+
+    /// Tells how many bytes a container has written over its image.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn written(&self, id: ContainerId) -> Result<u64> {
+        Ok(files::tree_size(&image::written(self.layout(), id))?)
     }
 
     /// Reads what running containers use; those that ended meanwhile are left out.

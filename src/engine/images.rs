@@ -180,9 +180,26 @@ fn find(records: &Records<'_>, name: &str) -> Result<(ImageId, Option<ImageRefer
     let hex = name.strip_prefix("sha256:").unwrap_or(name);
     let candidates = if hex.is_empty() { Vec::new() } else { records.images_beginning(hex)? };
     only_one("image", name, &candidates).map(|id| (id, None)).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => error.hint("load one with: estiba load -i FILE"),
+        ErrorKind::NotFound => error.hint(
+            other_tags(records, name)
+                .unwrap_or_else(|| "load one with: estiba load -i FILE".to_owned()),
+        ),
         _ => error,
     })
+}
+
+/// Offers the same name with the tags that are here.
+fn other_tags(records: &Records<'_>, name: &str) -> Option<String> {
+    let wanted = name.parse::<ImageReference>().ok()?.familiar_name();
+    let tags: Vec<String> = records
+        .images()
+        .ok()?
+        .iter()
+        .flat_map(|image| &image.references)
+        .filter(|reference| reference.familiar_name() == wanted)
+        .map(ToString::to_string)
+        .collect();
+    (!tags.is_empty()).then(|| format!("here is {}", tags.join(", ")))
 }
 
 fn existing(records: &Records<'_>, id: ImageId) -> Result<Image> {

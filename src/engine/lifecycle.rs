@@ -177,9 +177,15 @@ pub(super) fn check_allows(container: &Container, verb: Verb) -> Result<()> {
     if container.state.allows(verb) {
         return Ok(());
     }
+    let state = match &container.state {
+        State::Created => "it was never started",
+        State::Starting => "it is about to start",
+        State::Running { .. } => "it is running",
+        State::Exited { .. } => "it is not running",
+    };
     Err(EngineError::new(
         ErrorKind::Conflict,
-        format!("cannot {verb} container {}: it is {}", container.name, container.state.word()),
+        format!("cannot {verb} container {}: {state}", container.name),
     ))
 }
 

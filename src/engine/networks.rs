@@ -277,8 +277,10 @@ fn in_use(records: &Records<'_>, network: &Network) -> EngineError {
             let names: Vec<&str> =
                 dependents.iter().map(|dependent| dependent.name.as_str()).collect();
             let message = format!("network {} has endpoints: {}", network.name, names.join(", "));
-            EngineError::new(ErrorKind::InUse { dependents }, message)
-                .hint("stop these containers, or: estiba network disconnect")
+            EngineError::new(ErrorKind::InUse { dependents }, message).hint(format!(
+                "stop these containers, or: estiba network disconnect {} CONTAINER",
+                network.name
+            ))
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn resolve(
     let mut labels = image.config.labels.clone();
     labels.extend(request.labels.clone());
     request.mounts.iter().try_for_each(check_mount)?;
+    check_targets(&request.mounts)?;
     check_limits(request)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
@@ -127,6 +128,17 @@ fn check_mount(mount: &Mount) -> Result<()> {
         }
         MountKind::Tmpfs { .. } => Ok(()),
     }
+}
+
+/// Refuses two mounts at one place: one of them would be hidden.
+fn check_targets(mounts: &[Mount]) -> Result<()> {
+    let place = |mount: &Mount| mount.target.trim_end_matches('/').to_owned();
+    for (number, mount) in mounts.iter().enumerate() {
+        if mounts.iter().skip(number + 1).any(|other| place(other) == place(mount)) {
+            return Err(invalid(format!("two mounts have the target {}", mount.target)));
+        }
+    }
+    Ok(())
 }
 
 fn check_limits(request: &CreateContainer) -> Result<()> {
@@ -237,6 +249,7 @@ mod tests {
             (CreateContainer { hostname: Some("a b".into()), ..base() }, "a b"),
             (CreateContainer { mounts: vec![mount("x")], ..base() }, "'x'"),
             (CreateContainer { mounts: vec![mount("/")], ..base() }, "'/'"),
+            (CreateContainer { mounts: vec![mount("/t"), mount("/t/")], ..base() }, "/t"),
             (
                 CreateContainer {
                     limits: Limits { memory: Some(1), ..Default::default() },

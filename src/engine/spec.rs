@@ -30,7 +30,7 @@ pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> 
     let mut mounts = spec.mounts().clone().unwrap_or_default();
     mounts.extend(
         ["hosts", "resolv.conf", "hostname"]
-            .map(|file| bind(&generated.join(file), &format!("/etc/{file}"), false)),
+            .map(|file| bind(&generated.join(file), &format!("/etc/{file}"), config.read_only)),
     );
     mounts.extend(config.mounts.iter().map(user_mount));
     spec.set_mounts(Some(mounts));

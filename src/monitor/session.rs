@@ -21,7 +21,7 @@ pub struct Session {
 pub enum SessionEnd {
     /// The program ended.
     Exited(Exit),
-    /// The user typed the detach keys ctrl-p ctrl-q; the program runs on.
+    /// The user typed the detach keys ctrl-p ctrl-q, or nobody reads standard output any more; the program runs on.
     Detached,
 }
 

@@ -1,11 +1,10 @@
-//! The flags of verbs about images, networks and `inspect`.
+//! The flags of verbs about images, and of `inspect`.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use ipnet::Ipv4Net;
 
-use crate::model::{ContainerName, ImageReference};
+use crate::model::ImageReference;
 
 /// The flags of `images`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -25,9 +24,23 @@ pub(in crate::cli) struct ImagesOptions {
     /// Show the digests of manifests
     #[arg(long)]
     pub(in crate::cli) digests: bool,
-    /// Print by Go template, or `json`
-    #[arg(long)]
+    /// Print by Go template, or `json`, or `table TEMPLATE`
+    #[arg(long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
+    /// Show only those with KEY=VALUE: dangling, label, reference
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub(in crate::cli) filters: Vec<String>,
+}
+
+/// The flags of `rmi`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RemoveImages {
+    /// Take away all names of an image that is named by its id
+    #[arg(short, long)]
+    pub(in crate::cli) force: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(in crate::cli) names: Vec<String>,
 }
 
 /// The flags of `load`.
@@ -63,8 +76,8 @@ pub(in crate::cli) struct HistoryOptions {
     /// Do not shorten
     #[arg(long)]
     pub(in crate::cli) no_trunc: bool,
-    /// Print by Go template, or `json`
-    #[arg(long)]
+    /// Print by Go template, or `json`, or `table TEMPLATE`
+    #[arg(long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
 }
 
@@ -75,39 +88,27 @@ pub(in crate::cli) struct InspectOptions {
     #[arg(required = true, value_name = "NAME")]
     pub(in crate::cli) names: Vec<String>,
     /// Print by Go template, or `json`
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
     /// Look only among these
-    #[arg(long = "type", value_parser = ["container", "image", "network"])]
+    #[arg(long = "type", value_name = "KIND", value_parser = ["container", "image", "network"])]
     pub(in crate::cli) kind: Option<String>,
 }
 
-/// The flags of `network create`.
+/// The flags of `inspect` in a group, which says where to look.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct NetworkCreate {
-    /// The network's name
-    pub(in crate::cli) name: ContainerName,
-    /// Its addresses; a free subnet is chosen otherwise
-    #[arg(long, value_name = "CIDR")]
-    pub(in crate::cli) subnet: Option<Ipv4Net>,
-    /// The host's address in it; the first of the subnet otherwise
-    #[arg(long, value_name = "ADDRESS")]
-    pub(in crate::cli) gateway: Option<Ipv4Addr>,
-    /// The kind of network
-    #[arg(short, long, default_value = "bridge", value_parser = ["bridge"])]
-    pub(in crate::cli) driver: String,
+pub(in crate::cli) struct InspectKind {
+    /// Names or ids
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Print by Go template, or `json`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
 }
 
-/// The flags of `network ls`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct NetworkList {
-    /// Print ids only
-    #[arg(short, long)]
-    pub(in crate::cli) quiet: bool,
-    /// Print whole ids
-    #[arg(long)]
-    pub(in crate::cli) no_trunc: bool,
-    /// Print by Go template, or `json`
-    #[arg(long)]
-    pub(in crate::cli) format: Option<String>,
+impl InspectKind {
+    /// Looks only among things of this kind.
+    pub(in crate::cli) fn among(self, kind: &str) -> InspectOptions {
+        InspectOptions { names: self.names, format: self.format, kind: Some(kind.to_owned()) }
+    }
 }

@@ -58,7 +58,7 @@ pub(super) struct Drive<'a> {
 struct Output<'a> {
     fd: BorrowedFd<'a>,
     queue: Queue,
-    /// Nobody reads it any more; the program's exit is still waited for.
+    /// Nobody reads it any more.
     is_broken: bool,
     /// How much is written at once.
     piece: usize,
@@ -124,6 +124,10 @@ impl<'a> Drive<'a> {
             }
             let ready = self.wait()?;
             self.write_outputs(ready);
+            if self.outputs[0].is_broken {
+                // Nobody is there to see how it ends, and it may never.
+                return Ok(SessionEnd::Detached);
+            }
             if ready.socket {
                 self.read_socket()?;
             }

@@ -1,14 +1,17 @@
-use clap::Parser as _;
-
 use super::*;
-use crate::cli::arguments::{Arguments, Command};
+use crate::{
+    cli::arguments::{Arguments, Command},
+    model::MountKind,
+};
 
 fn request(line: &str) -> CreateContainer {
     let words = ["estiba", "create"].into_iter().chain(line.split_whitespace());
-    let parsed = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let parsed =
+        Arguments::read(words.map(Into::into)).unwrap_or_else(|error| panic!("{line}: {error}"));
     let Some(Command::Create(options)) = parsed.command else { panic!("{line}") };
     let variables = [("PASSED".to_owned(), "on".to_owned())].into();
-    options.container.into_request(&Surroundings { variables, ..Surroundings::default() })
+    let surroundings = Surroundings { variables, directory: "/here".into() };
+    options.container.into_request(&surroundings).unwrap()
 }
 
 fn base() -> CreateContainer {
@@ -38,6 +41,18 @@ fn flags_about_the_program_become_parts_of_the_request() {
         (
             "-it --rm img",
             CreateContainer { open_stdin: true, tty: true, auto_remove: true, ..base() },
+        ),
+        (
+            "-itw/w -eA=1 -u=me img -it --rm",
+            CreateContainer {
+                open_stdin: true,
+                tty: true,
+                workdir: Some("/w".into()),
+                env: strings(&["A=1"]),
+                user: Some("me".into()),
+                command: strings(&["-it", "--rm"]),
+                ..base()
+            },
         ),
         ("--name n img", CreateContainer { name: Some("n".parse().unwrap()), ..base() }),
         (
@@ -89,6 +104,28 @@ fn flags_about_labels_networks_and_mounts_become_parts_of_the_request() {
             CreateContainer { mounts: vec![bind("/a", "/b", true, false)], ..base() },
         ),
         (
+            "-v ./a:/b:ro,z -v .:/c --mount type=bind,src=d,dst=/e img",
+            CreateContainer {
+                mounts: vec![
+                    bind("/here/a", "/b", true, true),
+                    bind("/here", "/c", false, true),
+                    bind("/here/d", "/e", false, false),
+                ],
+                ..base()
+            },
+        ),
+        (
+            "--tmpfs /t:size=1m img",
+            CreateContainer {
+                mounts: vec![Mount {
+                    kind: MountKind::Tmpfs { size: Some(1 << 20) },
+                    target: "/t".into(),
+                    read_only: false,
+                }],
+                ..base()
+            },
+        ),
+        (
             "--mount type=tmpfs,target=/t,tmpfs-size=1m img",
             CreateContainer {
                 mounts: vec![Mount {
@@ -109,6 +146,8 @@ fn flags_that_restrain_it_become_parts_of_the_request() {
             "--read-only --security-opt no-new-privileges img",
             CreateContainer { read_only: true, no_new_privileges: true, ..base() },
         ),
+        ("-m -1 --cpus 0 --pids-limit -1 img", base()),
+        ("--security-opt no-new-privileges:false img", base()),
         (
             "-m 64m --cpus 1.5 --pids-limit 10 img",
             CreateContainer {
@@ -130,27 +169,20 @@ fn nonsense_is_refused() {
         "--mount type=bind,dst=/x img",
         "--mount target img",
         "-m lots img",
-        "--cpus 0 img",
         "--cpus nan img",
-        "--pids-limit -1 img",
+        "--pids-limit -2 img",
+        "--label =x img",
+        "-v a/b:/x img",
+        "--tmpfs /t:exec img",
+        "--mount type=bind,src=/a,dst=/b,ro=maybe img",
+        "--mount type=bind,src=/a,dst=/b,tmpfs-size=1m img",
+        "-p 80:80 img",
+        "-P img",
         "--name -x img",
         "--security-opt seccomp=unconfined img",
         "--no-such-flag img",
     ] {
         let words = ["estiba", "create"].into_iter().chain(line.split_whitespace());
-        assert!(Arguments::try_parse_from(words).is_err(), "{line}");
+        assert!(Arguments::read(words.map(Into::into)).is_err(), "{line}");
     }
-}
-
-#[test]
-fn signals_and_tails_are_read() {
-    for (text, number) in [("KILL", 9), ("sigterm", 15), ("2", 2), ("64", 64)] {
-        assert_eq!(parse_signal(text), Ok(number));
-    }
-    assert!(
-        parse_signal("0").is_err() && parse_signal("NOPE").is_err() && parse_signal("65").is_err()
-    );
-    assert_eq!(parse_tail("all"), Ok(Tail(None)));
-    assert_eq!(parse_tail("7"), Ok(Tail(Some(7))));
-    assert!(parse_tail("-1").is_err());
 }

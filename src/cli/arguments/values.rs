@@ -1,0 +1,186 @@
+//! How single values are read.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use ipnet::Ipv4Net;
+use jiff::{SignedDuration, Timestamp, civil};
+
+use crate::model::units;
+
+/// The most processors that can be asked for.
+const MOST_CPUS: f64 = 1_000_000.0;
+
+/// How much of a log; a type of its own because clap reads `Option` as "may be left out".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct Tail(pub(in crate::cli) Option<usize>);
+
+/// Reads a number of lines; `all`, or a number below 0 as with Docker, means all of them.
+pub(super) fn parse_tail(text: &str) -> Result<Tail, String> {
+    match text.parse::<i64>() {
+        _ if text == "all" => Ok(Tail(None)),
+        Ok(lines) => Ok(Tail(usize::try_from(lines).ok())),
+        Err(_) => Err("it is neither a number of lines nor 'all'".to_owned()),
+    }
+}
+
+/// Reads a number of seconds to wait.
+pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<u32>()
+        .map(|seconds| Duration::from_secs(seconds.into()))
+        .map_err(|_error| "it is not a number of seconds".to_owned())
+}
+
+/// Reads a label; one without a value has an empty one.
+pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() {
+        return Err("a label needs a name: write KEY=VALUE".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads a size of memory; 0 and -1 mean without limit, and give 0.
+pub(super) fn parse_memory(text: &str) -> Result<u64, String> {
+    if text == "-1" { Ok(0) } else { units::parse_size(text).map_err(|error| error.to_string()) }
+}
+
+/// Reads a number of processes; 0 and -1 mean without limit, and give 0.
+pub(super) fn parse_pids(text: &str) -> Result<u64, String> {
+    let wrong = || "it is not a number of processes".to_owned();
+    if text == "-1" { Ok(0) } else { text.parse().map_err(|_error| wrong()) }
+}
+
+/// Reads `10.0.0.0/24`.
+pub(super) fn parse_subnet(text: &str) -> Result<Ipv4Net, String> {
+    text.parse().map_err(|_error| "write an IPv4 subnet like 10.20.0.0/24".to_owned())
+}
+
+/// Reads `10.0.0.1`.
+pub(super) fn parse_address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_error| "write an IPv4 address like 10.20.0.1".to_owned())
+}
+
+/// A moment, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Moment {
+    /// That moment.
+    At(Timestamp),
+    /// So long before now.
+    Ago(SignedDuration),
+}
+
+impl Moment {
+    /// Gives the moment, seen from `now`.
+    pub(in crate::cli) fn seen_from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(moment) => moment,
+            Self::Ago(span) => now.checked_sub(span).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+/// Reads a moment as Docker does: a span back from now (`90s`, `1h30m`), seconds since 1970, or a date with or without time and zone; without a zone it is
+/// UTC.
+pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+    let wrong = || "write a span like 10m, or a time like 2026-01-31T12:00:00Z".to_owned();
+    if let Ok(seconds) = text.parse::<f64>() {
+        let since = SignedDuration::try_from_secs_f64(seconds).map_err(|_error| wrong())?;
+        return Timestamp::from_duration(since).map(Moment::At).map_err(|_error| wrong());
+    }
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(Moment::At(moment));
+    }
+    if let Ok(moment) = text.parse::<civil::DateTime>() {
+        return format!("{moment}Z").parse().map(Moment::At).map_err(|_error| wrong());
+    }
+    let span = text.parse::<SignedDuration>().map_err(|_error| wrong())?;
+    if span.is_negative() { Err(wrong()) } else { Ok(Moment::Ago(span)) }
+}
+
+/// Reads a number of processors as thousandths.
+pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
+    let wrong = || "write a number of processors like 0.5 or 2".to_owned();
+    let cpus: f64 = text.parse().map_err(|_error| wrong())?;
+    // None at all means without limit, as Docker has it.
+    if cpus != 0.0 && !(0.001..=MOST_CPUS).contains(&cpus) {
+        return Err(wrong());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be in range"
+    )]
+    Ok((cpus * 1000.0).round() as u64)
+}
+
+/// Reads a signal by name, with or without `SIG`, or by number.
+pub(super) fn parse_signal(text: &str) -> Result<i32, String> {
+    let upper = text.to_ascii_uppercase();
+    let full = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
+    text.parse()
+        .ok()
+        .filter(|number| (1..=64).contains(number))
+        .or_else(|| full.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32))
+        .ok_or_else(|| "write the name of a signal like TERM, or its number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_mean_without_limit_are_read_as_docker_reads_them() {
+        assert_eq!(
+            [parse_memory("-1"), parse_memory("0"), parse_memory("1k")],
+            [Ok(0), Ok(0), Ok(1024)]
+        );
+        assert_eq!([parse_pids("-1"), parse_pids("0"), parse_pids("7")], [Ok(0), Ok(0), Ok(7)]);
+        assert_eq!(
+            [parse_cpus("0"), parse_cpus("0.5"), parse_cpus("2")],
+            [Ok(0), Ok(500), Ok(2000)]
+        );
+        for bad in ["-2", "x", "", "1.5x", "nan", "1e9"] {
+            assert!(parse_pids(bad).is_err() && parse_cpus(bad).is_err(), "{bad}");
+        }
+        assert!(parse_memory("-2").is_err() && parse_memory("lots").is_err());
+    }
+
+    #[test]
+    fn signals_tails_and_labels_are_read() {
+        for (text, number) in [("KILL", 9), ("sigterm", 15), ("2", 2), ("64", 64)] {
+            assert_eq!(parse_signal(text), Ok(number));
+        }
+        for bad in ["0", "NOPE", "65", ""] {
+            assert!(parse_signal(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_tail("all"), Ok(Tail(None)));
+        assert_eq!(parse_tail("-1"), Ok(Tail(None)));
+        assert_eq!(parse_tail("7"), Ok(Tail(Some(7))));
+        assert!(parse_tail("x").is_err() && parse_tail("").is_err());
+        assert_eq!(parse_label("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(parse_label("a"), Ok(("a".into(), String::new())));
+        assert!(parse_label("=b").is_err() && parse_label("").is_err());
+        assert!(parse_seconds("-1").is_err() && parse_seconds("1.5").is_err());
+        assert_eq!(parse_seconds("0"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn moments_are_spans_seconds_or_dates() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        for (text, second) in [
+            ("90s", 999_910),
+            ("1h30m", 1_000_000 - 5400),
+            ("500000", 500_000),
+            ("1970-01-02T00:00:00Z", 86_400),
+            ("1970-01-02T00:00:00+01:00", 82_800),
+            ("1970-01-02T00:00:05", 86_405),
+            ("1970-01-02", 86_400),
+        ] {
+            let moment = parse_moment(text).unwrap().seen_from(now);
+            assert_eq!(moment, Timestamp::from_second(second).unwrap(), "{text}");
+        }
+        for bad in ["", "soon", "-5m", "1970-13-01", "nan", "1e300"] {
+            assert!(parse_moment(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The flags of verbs about containers that are there.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{Moment, Tail, parse_moment, parse_seconds, parse_signal, parse_tail};
+
+/// The flags of `ps`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PsOptions {
+    /// Show those that do not run, too
+    #[arg(short, long)]
+    pub(in crate::cli) all: bool,
+    /// Print ids only
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+    /// Do not shorten
+    #[arg(long)]
+    pub(in crate::cli) no_trunc: bool,
+    /// Show the newest only, whatever its state
+    #[arg(short, long)]
+    pub(in crate::cli) latest: bool,
+    /// Show so many of the newest, whatever their state
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(in crate::cli) last: Option<usize>,
+    /// Show how much each has written
+    #[arg(short, long)]
+    pub(in crate::cli) size: bool,
+    /// Print by Go template, or `json`, or `table TEMPLATE`
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(in crate::cli) format: Option<String>,
+    /// Show only those with KEY=VALUE: name, id, status, exited, ancestor, label, network
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub(in crate::cli) filters: Vec<String>,
+}
+
+/// Some containers, networks or images.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Names {
+    /// Names or ids
+    #[arg(required = true, value_name = "NAME")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `rm`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RemoveOptions {
+    /// Kill those that run, and do not mind those that are not there
+    #[arg(short, long)]
+    pub(in crate::cli) force: bool,
+    /// Accepted for Docker's sake; containers have no volumes of their own yet
+    #[arg(short, long)]
+    pub(in crate::cli) volumes: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `start`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StartOptions {
+    /// Join its standard streams
+    #[arg(short, long)]
+    pub(in crate::cli) attach: bool,
+    /// Accepted for Docker's sake; standard input is joined when it was made with -i
+    #[arg(short, long)]
+    pub(in crate::cli) interactive: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `stop` and `restart`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StopOptions {
+    /// Seconds until it is killed; 10 if not said
+    #[arg(short = 't', long = "timeout", alias = "time", value_name = "SECONDS", default_value = "10", hide_default_value = true, value_parser = parse_seconds)]
+    pub(in crate::cli) grace: Duration,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `kill`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct KillOptions {
+    /// The signal, by name or number
+    #[arg(short, long, default_value = "KILL", value_parser = parse_signal)]
+    pub(in crate::cli) signal: i32,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `logs`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogOptions {
+    /// Go on until it ends
+    #[arg(short, long)]
+    pub(in crate::cli) follow: bool,
+    /// Only the last so many lines, or `all`
+    #[arg(short = 'n', long, default_value = "all", value_name = "LINES", hide_default_value = true, allow_hyphen_values = true, value_parser = parse_tail)]
+    pub(in crate::cli) tail: Tail,
+    /// Only lines since then: a time, or a span like 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(in crate::cli) since: Option<Moment>,
+    /// Only lines until then
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(in crate::cli) until: Option<Moment>,
+    /// Put the time before each line
+    #[arg(short, long)]
+    pub(in crate::cli) timestamps: bool,
+    /// The container
+    pub(in crate::cli) container: String,
+}
+
+/// The arguments of `attach`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AttachOptions {
+    /// Do not pass on what is typed
+    #[arg(long)]
+    pub(in crate::cli) no_stdin: bool,
+    /// The container
+    pub(in crate::cli) container: String,
+}

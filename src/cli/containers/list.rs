@@ -1,0 +1,236 @@
+//! `ps`: containers as a list.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        arguments::PsOptions,
+        filter::{Filters, fits_name},
+        listing::{self, Row, moment, span},
+    },
+    engine::{Engine, Result},
+    model::{Container, ImageReference, State, units},
+};
+
+/// What `--filter` knows.
+const KEYS: &[&str] = &["name", "id", "status", "exited", "ancestor", "label", "network"];
+/// What a container can be doing; the last three are Docker's, and none ever does that here.
+const STATUSES: &[&str] =
+    &["created", "starting", "running", "exited", "paused", "restarting", "dead"];
+
+/// Lists containers.
+pub(super) fn run(engine: &Engine, options: &PsOptions) -> Result<u8> {
+    let filters = Filters::parse(&options.filters, KEYS)?;
+    filters.only("status", STATUSES)?;
+    let mut containers = engine.overview()?.containers;
+    let wants_all = options.all
+        || options.latest
+        || options.last.is_some()
+        || filters.has("status")
+        || filters.has("exited");
+    containers
+        .retain(|container| (wants_all || container.state.is_live()) && takes(&filters, container));
+    if let Some(most) = options.last.or_else(|| options.latest.then_some(1)) {
+        containers.truncate(most);
+    }
+    let now = Timestamp::now();
+    let mut rows = Vec::new();
+    for container in &containers {
+        let mut row = ContainerRow::of(container, now, options.no_trunc);
+        if options.size {
+            row.size = units::size(engine.written(container.id)?);
+        }
+        rows.push(row);
+    }
+    if options.size {
+        let rows: Vec<SizedRow> = rows.into_iter().map(SizedRow).collect();
+        listing::print(&rows, options.quiet, options.format.as_deref())?;
+    } else {
+        listing::print(&rows, options.quiet, options.format.as_deref())?;
+    }
+    Ok(0)
+}
+
+fn takes(filters: &Filters, container: &Container) -> bool {
+    let code = match &container.state {
+        State::Exited { exit, .. } => Some(exit.code.to_string()),
+        _ => None,
+    };
+    filters.any("name", |part| fits_name(container.name.as_str(), part))
+        && filters.any("id", |beginning| container.id.hex().starts_with(beginning))
+        && filters.any("status", |word| container.state.word() == word)
+        && filters.any("exited", |wanted| code.as_deref() == Some(wanted))
+        && filters.any("ancestor", |image| stands_on(container, image))
+        && filters.labels(&container.config.labels)
+        && filters.any("network", |name| {
+            container.endpoints.iter().any(|endpoint| {
+                endpoint.network_name.as_str() == name
+                    || (name.len() >= 12 && endpoint.network.hex().starts_with(name))
+            })
+        })
+}
+
+/// Tells whether a container was made from an image, by the name that was used then or by the image's id.
+fn stands_on(container: &Container, image: &str) -> bool {
+    let id = image.strip_prefix("sha256:").unwrap_or(image);
+    let reference = |text: &str| text.parse::<ImageReference>().ok();
+    (id.len() >= 4 && container.image.0.hex().starts_with(id))
+        || reference(image).is_some_and(|wanted| reference(&container.image_name) == Some(wanted))
+}
+
+/// A row of `ps`, with Docker's field names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerRow {
+    #[serde(rename = "ID")]
+    id: String,
+    image: String,
+    command: String,
+    created_at: String,
+    running_for: String,
+    state: &'static str,
+    status: String,
+    ports: String,
+    names: String,
+    labels: String,
+    networks: String,
+    mounts: String,
+    size: String,
+}
+
+impl ContainerRow {
+    fn of(container: &Container, now: Timestamp, whole: bool) -> Self {
+        let command = container.config.args.join(" ");
+        let join = |parts: Vec<String>| parts.join(",");
+        Self {
+            id: if whole { container.id.hex() } else { container.id.short() },
+            image: container.image_name.clone(),
+            command: format!(
+                "\"{}\"",
+                if whole { command } else { listing::shorten(&command, 20) }
+            ),
+            created_at: moment(container.created),
+            running_for: format!("{} ago", span(container.created, now)),
+            state: container.state.word(),
+            status: status(&container.state, now),
+            ports: String::new(),
+            names: container.name.to_string(),
+            labels: join(
+                container
+                    .config
+                    .labels
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect(),
+            ),
+            networks: join(
+                container
+                    .endpoints
+                    .iter()
+                    .map(|endpoint| endpoint.network_name.to_string())
+                    .collect(),
+            ),
+            mounts: join(
+                container.config.mounts.iter().map(|mount| mount.target.clone()).collect(),
+            ),
+            size: String::new(),
+        }
+    }
+}
+
+impl Row for ContainerRow {
+    const HEAD: &'static [&'static str] =
+        &["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
+
+    const FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Command", "COMMAND"),
+        ("CreatedAt", "CREATED AT"),
+        ("RunningFor", "CREATED"),
+        ("State", "STATE"),
+        ("Status", "STATUS"),
+        ("Ports", "PORTS"),
+        ("Names", "NAMES"),
+        ("Labels", "LABELS"),
+        ("Networks", "NETWORKS"),
+        ("Mounts", "MOUNTS"),
+        ("Size", "SIZE"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        [
+            &self.id,
+            &self.image,
+            &self.command,
+            &self.running_for,
+            &self.status,
+            &self.ports,
+            &self.names,
+        ]
+        .map(Clone::clone)
+        .to_vec()
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A row of `ps --size`.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct SizedRow(ContainerRow);
+
+impl Row for SizedRow {
+    const HEAD: &'static [&'static str] =
+        &["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES", "SIZE"];
+    const FIELDS: &'static [(&'static str, &'static str)] = ContainerRow::FIELDS;
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.0.cells();
+        cells.push(self.0.size.clone());
+        cells
+    }
+
+    fn id(&self) -> &str {
+        &self.0.id
+    }
+}
+
+/// Says what a container is doing, in Docker's words.
+fn status(state: &State, now: Timestamp) -> String {
+    match state {
+        State::Created => "Created".to_owned(),
+        State::Starting => "Starting".to_owned(),
+        State::Running { started } => format!("Up {}", span(*started, now)),
+        State::Exited { finished, exit, .. } => {
+            format!("Exited ({}) {} ago", exit.code, span(*finished, now))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Exit;
+
+    #[test]
+    fn states_are_told_in_dockers_words() {
+        let now = Timestamp::from_second(10_000).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let exited = State::Exited {
+            started: None,
+            finished: at(10_000 - 7200),
+            exit: Exit { code: 3, ..Exit::default() },
+        };
+        for (state, text) in [
+            (State::Created, "Created"),
+            (State::Running { started: at(10_000 - 180) }, "Up 3 minutes"),
+            (exited, "Exited (3) 2 hours ago"),
+        ] {
+            assert_eq!(status(&state, now), text);
+        }
+    }
+}
