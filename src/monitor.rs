@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     client::Client,
-    launch::{Launched, launch},
+    launch::{Begun, Launched, launch},
     role::main,
     session::{Session, SessionEnd},
 };

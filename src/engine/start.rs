@@ -88,8 +88,9 @@ impl Engine {
     /// Lets the monitor start the program, records that it runs, and confirms that to the monitor.
     pub(super) fn go(&self, id: ContainerId, launched: Launched) -> Result<()> {
         let monitor = launched.process();
-        let init = launched.go()?;
-        self.store().write(|records| record_start(records, id, monitor, init))?;
+        let begun = launched.go()?;
+        self.store().write(|records| record_start(records, id, monitor, begun.init()))?;
+        begun.recorded();
         Ok(())
     }
 }

@@ -62,19 +62,39 @@ impl Launched {
         self.process
     }
 
-    /// Lets it start the container and returns the container's first process when the program has been executed.
+    /// Lets it start the container and returns when the program has been executed.
     /// If this value is dropped before, the monitor undoes everything and ends.
     ///
     /// # Errors
     /// [`MonitorError::Start`] when it was not, and everything is undone and recorded; [`MonitorError::Gone`] when the monitor died.
-    pub fn go(mut self) -> Result<ProcessId, MonitorError> {
+    pub fn go(mut self) -> Result<Begun, MonitorError> {
         let sent = self.channel.send(&Instruction::Go);
         match sent.and_then(|()| self.channel.receive()) {
-            Ok(Some(Report::Ready(init))) => Ok(init),
+            Ok(Some(Report::Ready(init))) => Ok(Begun { init, channel: self.channel }),
             Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
             Ok(Some(Report::Listening(_)) | None) => Err(MonitorError::Gone(self.id)),
             Err(error) => Err(lost(self.id, error)),
         }
+    }
+}
+
+/// A container whose program has been executed, until it is written down that it runs. If this value is dropped before, the monitor writes that down.
+#[derive(Debug)]
+pub struct Begun {
+    init: ProcessId,
+    channel: Channel,
+}
+
+impl Begun {
+    /// Gives the container's first process.
+    pub const fn init(&self) -> ProcessId {
+        self.init
+    }
+
+    /// Tells the monitor that it is written down.
+    pub fn recorded(mut self) {
+        // A monitor that is gone has nothing left to write down.
+        drop(self.channel.send(&Instruction::Recorded));
     }
 }
 

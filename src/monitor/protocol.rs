@@ -66,8 +66,10 @@ pub(super) trait Message: Sized {
 pub(super) enum Instruction {
     /// What to attend to; first.
     Launch(Box<Launch>),
-    /// Let the container begin; second and last.
+    /// Let the container begin; second.
     Go,
+    /// It is written down that it runs; last. Who leaves without saying so leaves that to the monitor.
+    Recorded,
 }
 
 /// What a monitor answers to the one who launched it.

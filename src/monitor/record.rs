@@ -5,13 +5,58 @@ use std::{collections::BTreeMap, time::Duration};
 use super::held::Held;
 use crate::{
     model::{Container, Exit, Occurrence, State, Subject, Timestamp},
-    store::{Layout, RecordsMut, Store, StoreError},
-    sys::{files, poll},
+    store::{Layout, Processes, RecordsMut, Store, StoreError},
+    sys::{
+        files, poll,
+        process::{ProcessId, boot_id},
+    },
 };
 
 /// How often a store that refuses is asked; it waits for others by itself. Later, the next `Engine::open` finds the container without its monitor.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Writes down that a container runs, unless somebody did, or it was removed. Whoever reads meanwhile finds that it is about to start.
+pub(super) fn record_start(
+    container: &Container,
+    layout: &Layout,
+    init: ProcessId,
+    started: Timestamp,
+) {
+    let write = || -> Result<(), StoreError> {
+        let monitor = ProcessId::current()?;
+        let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
+        Store::open(layout.clone())?.write(|records| {
+            let recorded = records.container(container.id)?;
+            if recorded.is_none_or(|recorded| recorded.state != State::Starting) {
+                return Ok(());
+            }
+            records.set_processes(container.id, Some(&processes))?;
+            records.set_state(container.id, &State::Running { started })?;
+            journal(records, container, Occurrence::Start, None)
+        })
+    };
+    for attempt in 1..=ATTEMPTS {
+        if write().is_ok() || (attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err()) {
+            break;
+        }
+    }
+}
+
+/// Writes a line about a container into the journal.
+fn journal(
+    records: &mut RecordsMut<'_>,
+    container: &Container,
+    occurrence: Occurrence,
+    code: Option<i32>,
+) -> Result<(), StoreError> {
+    let mut attributes = BTreeMap::from([
+        ("name".to_owned(), container.name.to_string()),
+        ("image".to_owned(), container.image_name.clone()),
+    ]);
+    attributes.extend(code.map(|code| ("exitCode".to_owned(), code.to_string())));
+    records.journal(Subject::Container, &container.id.hex(), occurrence, attributes)
+}
 
 /// A container that has ended.
 #[derive(Debug)]
@@ -94,14 +139,8 @@ impl Ended<'_> {
         records: &mut RecordsMut<'_>,
         occurrence: Occurrence,
     ) -> Result<(), StoreError> {
-        let mut attributes = BTreeMap::from([
-            ("name".to_owned(), self.container.name.to_string()),
-            ("image".to_owned(), self.container.image_name.clone()),
-        ]);
-        if occurrence == Occurrence::Die {
-            attributes.insert("exitCode".to_owned(), self.exit.code.to_string());
-        }
-        records.journal(Subject::Container, &self.container.id.hex(), occurrence, attributes)
+        let code = (occurrence == Occurrence::Die).then_some(self.exit.code);
+        journal(records, self.container, occurrence, code)
     }
 }
 

@@ -77,9 +77,8 @@ fn attend(mut channel: Channel) -> io::Result<()> {
     };
     // Whoever started it may have left meanwhile; the container goes on.
     drop(channel.send(&Report::Ready(ward.init())));
-    drop(channel);
     spawn::trim_memory();
-    stay(ward, &mut watch).map_err(|error| error.source)
+    stay(ward, &mut watch, channel).map_err(|error| error.source)
 }
 
 /// Makes the run directory and listens in it, in the network place of the container's bridges.
@@ -114,11 +113,21 @@ fn record_failure(launch: &Launch, held: &mut Held, failure: &StartFailure) {
         .record(held);
 }
 
-/// Stays until the container has ended.
-fn stay(mut ward: Ward, watch: &mut Watch) -> Result<()> {
+/// Stays until the container has ended. Over `starter` comes whether it was written down that the container runs.
+fn stay(mut ward: Ward, watch: &mut Watch, starter: Channel) -> Result<()> {
     let signals = listen_to_signals()?;
+    let mut starter = Some(starter);
     loop {
-        let round = watch.round(&[signals.as_fd()], None)?;
+        let mut extra = vec![signals.as_fd()];
+        extra.extend(starter.iter().map(|channel| channel.stream().as_fd()));
+        let round = watch.round(&extra, None)?;
+        if round.extra.contains(&1)
+            && let Some(mut channel) = starter.take()
+            && !matches!(channel.receive(), Ok(Some(Instruction::Recorded)))
+        {
+            ward.record_start();
+            spawn::trim_memory();
+        }
         if !round.extra.is_empty() && is_asked_to_end(&signals) {
             ward.ask_to_stop(watch);
         }

@@ -8,7 +8,7 @@ use super::{
     Launch, StartFailure,
     held::Held,
     protocol::{Joining, Reply, Request},
-    record::Ended,
+    record::{Ended, record_start},
     start::Started,
     streams::{Program, Streams},
     watch::{ClientId, Demand, Watch},
@@ -54,6 +54,11 @@ impl Ward {
 
     pub(super) const fn init(&self) -> ProcessId {
         self.init
+    }
+
+    /// Writes down that the container runs, because the one who started it left before he did.
+    pub(super) fn record_start(&self) {
+        record_start(&self.container, &self.layout, self.init, self.started);
     }
 
     /// Does what a client asks, or says why not.

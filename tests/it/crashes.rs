@@ -56,6 +56,30 @@ fn a_command_killed_at_any_moment_of_run_leaves_a_store_that_tells_the_truth() {
 }
 
 #[test]
+fn a_command_killed_while_it_starts_a_container_leaves_one_that_can_be_told_of_and_stopped() {
+    let host = Host::with_starter();
+    for step in 0..40_u64 {
+        let mut child = host
+            .command(&["run", "-d", STARTER, "sleep", "1000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::park_timeout(Duration::from_millis(2 * step));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    eventually("no container is for ever about to start", || {
+        !host.ok(&["ps", "-a", "--format", "{{.State}}"]).contains("starting")
+    });
+    for id in host.ok(&["ps", "-q"]).lines() {
+        host.ok(&["exec", id, "true"]);
+        host.ok(&["stop", "-t", "0", id]);
+    }
+    host.assert_clean();
+}
+
+#[test]
 fn many_commands_on_one_store_at_once_do_not_hinder_one_another() {
     let host = Host::with_starter();
     let mut children: Vec<_> = (0..12)
