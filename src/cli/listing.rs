@@ -34,16 +34,17 @@ pub(super) fn print<R: Row>(rows: &[R], quiet: bool, format: Option<&str>) -> Re
             let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
             output::text(&table::layout(R::HEAD, &cells));
         }
-        Some(format) => match format.strip_prefix("table ") {
-            Some(template) => output::text(&by_template(rows, template)?),
-            None => {
-                let template = if format == "json" { "{{json .}}" } else { format };
-                let format = Format::parse(template)?;
-                for row in rows {
-                    output::line(format.fill(row)?);
-                }
+        Some(format) => {
+            if let Some(template) = format.strip_prefix("table ") {
+                output::text(&by_template(rows, template)?);
+                return Ok(());
             }
-        },
+            let template = if format == "json" { "{{json .}}" } else { format };
+            let format = Format::parse(template)?;
+            for row in rows {
+                output::line(format.fill(row)?);
+            }
+        }
     }
     Ok(())
 }

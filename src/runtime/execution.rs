@@ -234,10 +234,22 @@ impl Prepared<'_> {
             let is_ours = self.terminal().is_some()
                 || root::kind(stream).step(InitError::Streams)? == FileType::Fifo;
             if is_ours && self.identity.uid != 0 {
-                root::set_owner(stream, self.identity.uid).step(InitError::Streams)?;
+                root::set_owner(stream, self.identity.uid).map_err(|error| self.no_owner(error))?;
             }
         }
         program::set_stdio(streams).step(InitError::Streams)
+    }
+
+    /// Says why a stream cannot be the user's.
+    fn no_owner(&self, error: crate::sys::SysError) -> InitError {
+        match error.errno() {
+            Some(number) if number == nix::errno::Errno::EINVAL as i32 => InitError::Unmapped {
+                user: self.identity.name.clone(),
+                kind: "uid".to_owned(),
+                id: self.identity.uid,
+            },
+            _ => InitError::Streams(error.into()),
+        }
     }
 
     /// Loads the filter now or never: without `no_new_privs` only while this is still privileged, otherwise as the last thing.

@@ -3,13 +3,9 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::{
-    model::{
-        ChainId, ContainerConfig, ContainerId, DiffId, Digest, Endpoint, Image, ImageConfig,
-        ImageId, Layer, Network, NetworkId,
-    },
-    store::Processes,
-    sys::process::ProcessId,
+use crate::model::{
+    ChainId, ContainerConfig, ContainerId, DiffId, Digest, Endpoint, Image, ImageConfig, ImageId,
+    Layer, Network, NetworkId,
 };
 
 struct Scene {

@@ -74,7 +74,7 @@ fn flags_about_the_program_become_parts_of_the_request() {
 }
 
 #[test]
-fn flags_about_labels_networks_and_mounts_become_parts_of_the_request() {
+fn flags_about_labels_and_networks_become_parts_of_the_request() {
     assert_requests(&[
         (
             "-l a=b --label c img",
@@ -92,6 +92,12 @@ fn flags_about_labels_networks_and_mounts_become_parts_of_the_request() {
                 ..base()
             },
         ),
+    ]);
+}
+
+#[test]
+fn flags_about_mounts_become_parts_of_the_request() {
+    assert_requests(&[
         (
             "-v /a:/b:ro -v /c:/d img",
             CreateContainer {
