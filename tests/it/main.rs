@@ -22,3 +22,4 @@ mod stage;
 mod support;
 mod terminal;
 mod userns;
+mod words;
