@@ -158,7 +158,7 @@ pub enum InitError {
     },
     /// The user or group has a number that this user namespace does not have.
     #[error(
-        "user '{user}' needs {kind} id {id}, which is not available here: give yourself more ids in /etc/sub{kind}, or run as root"
+        "user '{user}' needs {kind} {id}, which is not available here: give yourself more ids in /etc/sub{kind}, or run as root"
     )]
     Unmapped {
         /// As asked for.
