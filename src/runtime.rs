@@ -202,28 +202,20 @@ pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     let plan = Plan::resolve(setup)?;
     let (channel, theirs) = Channel::pair()?;
     let target = group.and_then(Cgroup::clone_target);
+    let namespaces = plan.namespaces;
     let group_fd = target.as_ref().map(OwnedFd::as_fd);
-    let joined = clone::spawn(plan.namespaces, group_fd, channel, move || init::run(plan, &theirs))
+    let late = group.filter(|_| target.is_none());
+    let body = move || init::run(plan, late, &theirs);
+    let joined = clone::spawn(namespaces, group_fd, channel, body)
         .map(|(child, channel)| (Unproven::new(child), channel))?;
     let (child, channel) = joined;
     let process = ProcessId::of(child.pid)?;
-    let late = group.filter(|_| target.is_none());
-    let network = match outfit(child.pid, late) {
+    let network = match namespace::open(&PathBuf::from(format!("/proc/{}/ns/net", child.pid))) {
         Ok(network) => network,
         Err(cause) => return Err(what_it_said(&child, &channel).unwrap_or_else(|| cause.into())),
     };
-    // If it has ended already, `start` hears why.
-    drop(say(&channel, &Order::Joined, None));
+        // It ended before its time, for it waits for the word to start.
     Ok(Created { process, child, channel, network })
-}
-
-/// Puts a process that waits for it into its group, and opens its network namespace while it cannot have gone on and ended.
-fn outfit(pid: i32, group: Option<&Cgroup>) -> crate::sys::Result<OwnedFd> {
-    let network = namespace::open(&PathBuf::from(format!("/proc/{pid}/ns/net")))?;
-    if let Some(group) = group {
-        group.add(pid)?;
-    }
-    Ok(network)
 }
 
 /// Ends a process with which something cannot be done, and gives the reason if it had told one itself.

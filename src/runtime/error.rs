@@ -45,6 +45,9 @@ pub enum InitError {
     /// A message between monitor and first process was not understood or not sent.
     #[error("the monitor and the first process do not understand each other: {0}")]
     Protocol(String),
+    /// Joining the control group.
+    #[error("cannot join the control group: {0}")]
+    ControlGroup(Cause),
     /// Joining a namespace.
     #[error("cannot join namespace {name}: {cause}")]
     Namespace {

@@ -9,11 +9,13 @@ use super::{
     protocol::{Order, Report, expect_order, say},
     rootfs::{self, Built},
 };
-use crate::sys::{channel::Channel, files, mount, mount::Attributes, namespace, program};
+use crate::sys::{
+    cgroup::Cgroup, channel::Channel, files, mount, mount::Attributes, namespace, program,
+};
 
-/// Runs in the child; returns its exit code if the program could not be executed, after having told why.
-pub(super) fn run(plan: Plan<'_>, channel: &Channel) -> i32 {
-    let report = match steps(plan, channel) {
+/// Runs in the child, which joins `group` unless it was born in it; returns its exit code if the program could not be executed, after having told why.
+pub(super) fn run(plan: Plan<'_>, group: Option<&Cgroup>, channel: &Channel) -> i32 {
+    let report = match steps(plan, group, channel) {
         Ok(report) => report,
         Err(error) => Report::Failed(error),
     };
@@ -22,7 +24,15 @@ pub(super) fn run(plan: Plan<'_>, channel: &Channel) -> i32 {
     report.exit_code()
 }
 
-fn steps(plan: Plan<'_>, channel: &Channel) -> Result<Report, InitError> {
+fn steps(plan: Plan<'_>, group: Option<&Cgroup>, channel: &Channel) -> Result<Report, InitError> {
+    if let Some(group) = group {
+        group.join().step(InitError::ControlGroup)?;
+    }
+    if plan.has_cgroup_namespace {
+        // It takes the group of this moment as its root.
+        namespace::unshare_cgroup()
+            .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })?;
+    }
     // Files and directories made here get the modes they are given.
     program::set_umask(0);
     for join in &plan.joins {
@@ -31,9 +41,7 @@ fn steps(plan: Plan<'_>, channel: &Channel) -> Result<Report, InitError> {
     }
     set_attributes(&plan.execution.attributes)?;
     namespace::set_names(&plan.host, &plan.domain).step(InitError::HostName)?;
-    let mut gate = Gate::new(channel, plan.has_cgroup_namespace);
-    let Built { root, dev } = rootfs::build(&plan, &mut gate)?;
-    gate.pass()?;
+    let Built { root, dev } = rootfs::build(&plan)?;
     let prepared = plan.execution.prepare(&root, channel)?;
     if let (Some(dev), Some(terminal)) = (&dev, prepared.terminal()) {
         devices::show_console(std::os::fd::AsFd::as_fd(dev), terminal).step(InitError::Terminal)?;
@@ -52,31 +60,4 @@ pub(super) fn set_attributes(attributes: &[(&'static str, String)]) -> Result<()
             .step(|cause| InitError::Attribute { name: (*name).to_owned(), cause })?;
     }
     Ok(())
-}
-
-/// The point that is passed only once the process is in its control group: a control group namespace takes the group of that moment as its root.
-pub(super) struct Gate<'a> {
-    channel: &'a Channel,
-    makes_namespace: bool,
-    is_passed: bool,
-}
-
-impl<'a> Gate<'a> {
-    const fn new(channel: &'a Channel, makes_namespace: bool) -> Self {
-        Self { channel, makes_namespace, is_passed: false }
-    }
-
-    /// Waits until it is open; does nothing the second time.
-    pub(super) fn pass(&mut self) -> Result<(), InitError> {
-        if self.is_passed {
-            return Ok(());
-        }
-        self.is_passed = true;
-        expect_order(self.channel, &Order::Joined)?;
-        if !self.makes_namespace {
-            return Ok(());
-        }
-        namespace::unshare_cgroup()
-            .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })
-    }
 }

@@ -11,7 +11,7 @@ use super::{
     execution::Execution,
     init::set_attributes,
     plan::flag,
-    protocol::{Order, Report, await_execution, expect_order, say},
+    protocol::{Report, await_execution, say},
     seccomp,
 };
 use crate::sys::{
@@ -30,7 +30,8 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     let (channel, theirs) = Channel::pair()?;
     let target = setup.cgroup.and_then(Cgroup::clone_target);
     let container = setup.pidfd;
-    let body = move || run(execution, container, namespaces, &theirs);
+    let late = setup.cgroup.filter(|_| target.is_none());
+    let body = move || run(execution, late, container, namespaces, &theirs);
     let group = target.as_ref().map(OwnedFd::as_fd);
     let (child, channel) = if namespaces.contains(CloneFlags::CLONE_NEWPID) {
         clone::spawn_among(container, group, channel, body)?
@@ -39,11 +40,6 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     };
     let child = Unproven::new(child);
     let process = ProcessId::of(child.pid)?;
-    if let (Some(group), None) = (setup.cgroup, &target) {
-        group.add(child.pid)?;
-    }
-    // If it has ended already, the next line hears why.
-    drop(say(&channel, &Order::Joined, None));
     let terminal = await_execution(&channel, child.pidfd())?;
     Ok(Running { process, pidfd: child.keep()?, terminal })
 }
@@ -57,11 +53,12 @@ fn namespaces(spec: &Spec) -> CloneFlags {
 /// Runs in the child; returns its exit code if the program could not be executed, after having told why.
 fn run(
     execution: Execution<'_>,
+    group: Option<&Cgroup>,
     container: BorrowedFd<'_>,
     namespaces: CloneFlags,
     channel: &Channel,
 ) -> i32 {
-    let report = match steps(execution, container, namespaces, channel) {
+    let report = match steps(execution, group, container, namespaces, channel) {
         Ok(report) => report,
         Err(error) => Report::Failed(error),
     };
@@ -72,6 +69,7 @@ fn run(
 
 fn steps(
     execution: Execution<'_>,
+    group: Option<&Cgroup>,
     container: BorrowedFd<'_>,
     namespaces: CloneFlags,
     channel: &Channel,
@@ -80,7 +78,9 @@ fn steps(
         .step(|cause| InitError::Attribute { name: "dumpable".to_owned(), cause })?;
     program::set_umask(0);
     set_attributes(&execution.attributes)?;
-    expect_order(channel, &Order::Joined)?;
+    if let Some(group) = group {
+        group.join().step(InitError::ControlGroup)?;
+    }
     namespace::enter(container, namespaces - CloneFlags::CLONE_NEWPID)
         .step(|cause| InitError::Namespace { name: "of the container".to_owned(), cause })?;
     let root = Root::own().step(|cause| InitError::Root { at: "/".to_owned(), cause })?;

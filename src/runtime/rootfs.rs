@@ -8,7 +8,6 @@ use rustix::fs::{FileType, OFlags};
 use super::{
     InitError, Rootfs, devices,
     error::Step as _,
-    init::Gate,
     mounts::{PlannedMount, Source},
     plan::Plan,
 };
@@ -35,14 +34,11 @@ pub(super) struct Built {
 }
 
 /// Mounts everything of a plan.
-pub(super) fn build(plan: &Plan<'_>, gate: &mut Gate<'_>) -> Result<Built, InitError> {
+pub(super) fn build(plan: &Plan<'_>) -> Result<Built, InitError> {
     mount::stop_propagation().step(InitError::Propagation)?;
     let mut tree = Tree { root: mount_root(plan)?, proc: None, null: None, empty: None };
     let mut dev = None;
     for planned in &plan.mounts {
-        if matches!(planned.source, Source::Cgroup(_)) {
-            gate.pass()?;
-        }
         let mount = tree.place(planned, plan.is_rootless)?;
         match (&planned.source, planned.target.as_str()) {
             (Source::Filesystem { kind, .. }, "/proc") if kind == "proc" => {

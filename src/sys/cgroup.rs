@@ -140,9 +140,14 @@ impl Cgroup {
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn add(&self, pid: i32) -> Result<()> {
-        let pid = pid.to_string();
-        self.groups.iter().try_for_each(|group| group.write("cgroup.procs", &pid))
+    pub fn join(&self) -> Result<()> {
+        self.groups.iter().try_for_each(|group| {
+            let file = match group.version {
+                Version::One => "tasks",
+                Version::Two => "cgroup.procs",
+            };
+            group.write(file, "0")
+        })
     }
 
     /// Opens a directory for `CLONE_INTO_CGROUP`, on pure version 2 only.

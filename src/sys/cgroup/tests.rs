@@ -124,7 +124,9 @@ fn a_real_group_counts_and_kills() {
         return;
     };
     let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
-    cgroup.add(i32::try_from(child.id()).unwrap()).unwrap();
+    for group in &cgroup.groups {
+        group.write("cgroup.procs", &child.id().to_string()).unwrap();
+    }
     cgroup.limit_pids(50).unwrap();
     cgroup.limit_memory(64 << 20).unwrap();
     let reading = Cgroup::find(&name).unwrap().read().unwrap();
