@@ -117,6 +117,8 @@ pub enum Rootfs {
         work: PathBuf,
         /// An empty directory of ours to mount it on.
         at: PathBuf,
+        /// Whether its changes need not outlive it: then nothing of them is ever synced.
+        is_volatile: bool,
     },
 }
 
@@ -200,9 +202,9 @@ impl RuntimeError {
 pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     let group = setup.cgroup;
     let plan = Plan::resolve(setup)?;
+    let namespaces = plan.namespaces;
     let (channel, theirs) = Channel::pair()?;
     let target = group.and_then(Cgroup::clone_target);
-    let namespaces = plan.namespaces;
     let group_fd = target.as_ref().map(OwnedFd::as_fd);
     let late = group.filter(|_| target.is_none());
     let body = move || init::run(plan, late, &theirs);
@@ -212,9 +214,9 @@ pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     let process = ProcessId::of(child.pid)?;
     let network = match namespace::open(&PathBuf::from(format!("/proc/{}/ns/net", child.pid))) {
         Ok(network) => network,
+        // It ended before its time, for it waits for the word to start.
         Err(cause) => return Err(what_it_said(&child, &channel).unwrap_or_else(|| cause.into())),
     };
-        // It ended before its time, for it waits for the word to start.
     Ok(Created { process, child, channel, network })
 }
 

@@ -55,6 +55,7 @@ pub(super) fn start(launch: &Launch, held: &mut Held) -> Result<Started, StartFa
             upper: launch.upper.clone(),
             work: launch.work.clone(),
             at: mount_point,
+            is_volatile: config.auto_remove,
         },
         user: User::Named(config.user.clone()),
         stdio,

@@ -64,8 +64,9 @@ pub(super) fn build(plan: &Plan<'_>) -> Result<Built, InitError> {
 fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
     let (at, mounted) = match &plan.rootfs {
         Rootfs::Directory(path) => (path, bind_root(path)),
-        Rootfs::Overlay { lowers, upper, work, at } => {
-            let overlay = Overlay { lowers, upper, work, at, is_rootless: plan.is_rootless };
+        Rootfs::Overlay { lowers, upper, work, at, is_volatile } => {
+            let (is_rootless, is_volatile) = (plan.is_rootless, *is_volatile);
+            let overlay = Overlay { lowers, upper, work, at, is_rootless, is_volatile };
             (at, overlay.mount())
         }
     };
@@ -87,6 +88,7 @@ struct Overlay<'a> {
     work: &'a std::path::Path,
     at: &'a std::path::Path,
     is_rootless: bool,
+    is_volatile: bool,
 }
 
 impl Overlay<'_> {
@@ -113,8 +115,8 @@ impl Overlay<'_> {
             filesystem.set(key, &files::name_of(&pin))?;
             pins.push(pin);
         }
-        if self.is_rootless {
-            filesystem.set("userxattr", "")?;
+        for flag in self.flags() {
+            filesystem.set(flag, "")?;
         }
         let mount = filesystem.mount(Attributes::MOUNT_ATTR_NODEV)?;
         drop(pins);
@@ -137,11 +139,17 @@ impl Overlay<'_> {
         }
         let mut text: Vec<String> =
             options.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        if self.is_rootless {
-            text.push("userxattr".to_owned());
-        }
+        text.extend(self.flags().map(str::to_owned));
         mount::overlay_by_options(self.at, &text.join(","))?;
         files::pin(self.at)
+    }
+
+    /// Without `volatile` the end of an overlay syncs the whole file system that its changes are on, whoever wrote there: half a
+    /// second beside a busy neighbour (kernel.org/doc/html/latest/filesystems/overlayfs.html#volatile-mount).
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        [("userxattr", self.is_rootless), ("volatile", self.is_volatile)]
+            .into_iter()
+            .filter_map(|(flag, is_set)| is_set.then_some(flag))
     }
 
     fn options(

@@ -165,6 +165,7 @@ impl Stage {
                 upper: place("upper"),
                 work: place("work"),
                 at: place("at"),
+                is_volatile: false,
             },
             user: self.user.clone(),
             stdio,
