@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::{SysError, netlink::Socket};
 
 pub use bridge::{ensure, remove};
-pub use cable::{attach, detach, loopback};
+pub use cable::{attach, detach, loopback, unplug};
 pub use names::{hosts_file, resolv_file};
 pub use pool::{choose_address, choose_subnet};
 pub use shared::enter;

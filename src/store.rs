@@ -65,7 +65,7 @@ impl Layout {
     pub fn container(&self, id: ContainerId) -> PathBuf {
         self.data_root.join("containers").join(id.hex())
     }
-    /// Gives the directory of a running container: the monitor's socket, generated files, mount point.
+    /// Gives the directory of a running container: the monitor's socket, generated files.
     pub fn container_run(&self, id: ContainerId) -> PathBuf {
         self.run_root.join("containers").join(id.hex())
     }

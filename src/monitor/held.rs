@@ -12,26 +12,57 @@ use crate::{
 /// Everything acquired so far. Each acquisition is written down here at once; the end of a container and a start that failed give back the same things.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// The monitor's socket, generated files, mount point.
+    /// The monitor's socket, generated files.
     pub(super) run_dir: Option<PathBuf>,
     pub(super) cgroup: Option<Cgroup>,
     /// The links that were made.
     pub(super) endpoints: Vec<Endpoint>,
+    /// Links that are switched off.
+    pub(super) unplugged: Vec<Endpoint>,
+    /// Directories that nobody looks for any more.
+    pub(super) leftovers: Vec<PathBuf>,
 }
 
 impl Held {
-    /// Gives back all but the directory, latest first. A failure does not stop the rest; all failures are listed.
+    /// Gives back all but the directory, latest first; [`Held::clear`] does what takes long. A failure does not stop the rest; all failures are listed.
     pub(super) fn release(&mut self) -> Vec<String> {
         let mut failures = Vec::new();
         for endpoint in self.endpoints.drain(..).rev() {
-            if let Err(error) = network::detach(&endpoint) {
+            if let Err(error) = network::unplug(&endpoint) {
                 failures.push(error.to_string());
             }
+            self.unplugged.push(endpoint);
         }
         if let Some(Err(error)) = self.cgroup.take().map(|cgroup| cgroup.remove()) {
             failures.push(error.to_string());
         }
         failures
+    }
+
+    /// Puts the directory aside, and with it the socket: nobody finds this monitor any more.
+    pub(super) fn hide_run_dir(&mut self) {
+        if let Some(path) = self.run_dir.take() {
+            // No other living process has this name.
+            let aside = path.with_extension(std::process::id().to_string());
+            if files::rename(&path, &aside).is_ok() {
+                self.leftovers.push(aside);
+            } else {
+                self.run_dir = Some(path);
+                self.remove_run_dir();
+            }
+        }
+    }
+
+    /// Deletes what is left of all that was given back. Each link costs a wait for all processors and each file can cost one for the disk,
+    /// so this is the last thing to do: whoever waits for the end of the container does not wait for this.
+    pub(super) fn clear(&mut self) {
+        // Nobody is left to be told. A link goes with its network namespace too, and nothing looks for the directories any more.
+        for endpoint in self.unplugged.drain(..) {
+            drop(network::detach(&endpoint));
+        }
+        for path in self.leftovers.drain(..) {
+            drop(files::remove_tree(&path));
+        }
     }
 
     /// Removes the directory, and with it the socket: nobody finds this monitor any more.

@@ -7,7 +7,7 @@ use crate::{
     model::{Container, Exit, Occurrence, State, Subject, Timestamp},
     store::{Layout, Processes, RecordsMut, Store, StoreError},
     sys::{
-        files, poll,
+        poll,
         process::{ProcessId, boot_id},
     },
 };
@@ -69,24 +69,21 @@ pub(super) struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// Writes it down and removes what is not needed any more: the run directory, and everything when it was asked to remove itself.
+    /// Writes it down, and leaves in `held` what is not needed any more: the run directory, and everything when it was asked to remove itself.
     pub(super) fn record(&self, held: &mut Held) {
         let finished = Timestamp::now();
-        let mut is_removed = false;
         for attempt in 1..=ATTEMPTS {
-            if let Ok(removed) = self.write(held, finished) {
-                is_removed = removed;
+            if let Ok(is_removed) = self.write(held, finished) {
+                if is_removed {
+                    held.leftovers.push(self.layout.container(self.container.id));
+                }
                 break;
             }
             if attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err() {
                 break;
             }
         }
-        // Nobody is told of a directory that cannot be removed: the next start makes do with it, and the next Engine::open removes it.
-        held.remove_run_dir();
-        if is_removed {
-            drop(files::remove_tree(&self.layout.container(self.container.id)));
-        }
+        held.hide_run_dir();
     }
 
     /// Tells whether the container's record was removed.
@@ -101,7 +98,7 @@ impl Ended<'_> {
             }
             // Within the transaction: nobody can start the container again before its directory is gone, and nobody who finds no
             // monitor reads that it runs.
-            held.remove_run_dir();
+            held.hide_run_dir();
             Ok(live.is_some() && self.container.config.auto_remove)
         })
     }

@@ -158,7 +158,8 @@ impl Ward {
     pub(super) fn end(mut self, mut exit: Exit, watch: &mut Watch) {
         let cgroup = self.held.cgroup.as_ref();
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
-        self.network = None;
+        // The network namespace goes with `self`, after everything else: while the kernel takes one down it holds the lock that every
+        // change of a link needs, for 5 to 15 ms.
         let failures = self.held.release();
         if !failures.is_empty() {
             let known = exit.error.take().into_iter();
@@ -172,6 +173,7 @@ impl Ward {
         }
         .record(&mut self.held);
         watch.part(&Reply::Exited(exit));
+        self.held.clear();
     }
 }
 

@@ -3,9 +3,12 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::{
-    ChainId, ContainerConfig, ContainerId, DiffId, Digest, Endpoint, Image, ImageConfig, ImageId,
-    Layer, Network, NetworkId,
+use crate::{
+    model::{
+        ChainId, ContainerConfig, ContainerId, DiffId, Digest, Endpoint, Image, ImageConfig,
+        ImageId, Layer, Network, NetworkId,
+    },
+    sys::files,
 };
 
 struct Scene {
@@ -110,6 +113,7 @@ impl Scene {
     ) -> (Option<Container>, Vec<(Occurrence, Option<String>)>) {
         Ended { container: &self.container, layout: &self.layout, started, exit }
             .record(&mut self.held);
+        self.held.clear();
         assert!(!files::exists(&self.layout.container_run(self.container.id)));
         let id = self.container.id;
         let mut store = Store::open(self.layout.clone()).unwrap();

@@ -126,6 +126,18 @@ impl Socket {
         self.change(RouteNetlinkMessage::SetLink(up(LOOPBACK)), 0).at("bring up link", "lo")
     }
 
+    /// Switches a link off; gives `false` when there is none of that name.
+    ///
+    /// # Errors
+    /// What the kernel says, with the name.
+    pub fn take_down(&mut self, name: &str) -> Result<bool> {
+        let mut message = LinkMessage::default();
+        message.header.change_mask = LinkFlags::Up;
+        message.attributes = vec![LinkAttribute::IfName(name.to_owned())];
+        unless(ENODEV, self.change(RouteNetlinkMessage::SetLink(message), 0))
+            .at("take down link", name)
+    }
+
     /// Removes a link, and with one end of a pair the other; gives `false` when there is none of that name.
     ///
     /// # Errors
