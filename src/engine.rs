@@ -41,6 +41,7 @@ pub use crate::image::{Archive, Loaded, Progress};
 use crate::{
     image::Ownership,
     model::{Container, Event, Image, ImageId, ImageReference, Network},
+    monitor::Nascent,
     network::Place,
     store::{Layout, Store},
     sys::files,
@@ -128,6 +129,8 @@ struct Shared {
     layout: Layout,
     /// Held for one transaction, never while waiting for a process.
     store: Mutex<Store>,
+    /// A monitor for the next start.
+    foreseen: Mutex<Option<Nascent>>,
 }
 
 impl Engine {
@@ -139,7 +142,8 @@ impl Engine {
         let layout =
             Layout { data_root: config.data_root.clone(), run_root: config.run_root.clone() };
         let store = Mutex::new(Store::open(layout.clone())?);
-        let engine = Self { shared: Arc::new(Shared { config, layout, store }) };
+        let engine =
+            Self { shared: Arc::new(Shared { config, layout, store, foreseen: Mutex::default() }) };
         engine.reconcile()?;
         Ok(engine)
     }

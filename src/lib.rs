@@ -26,7 +26,7 @@
 //! # How things flow
 //!
 //! **A container starts.** [`engine::Engine::start`] claims the record and leases addresses in one transaction, then has
-//! [`monitor::launch()`] execute this binary in its other role. The monitor makes control group, links and log, and
+//! [`monitor::spawn()`] execute this binary in its other role. The monitor makes control group, links and log, and
 //! [`runtime::create`] clones the first process straight into its namespaces, where the overlay is mounted by descriptor. What
 //! fails inside comes back as a typed step. The engine records that it runs, and only then does the monitor record an end.
 //!

@@ -78,7 +78,9 @@ pub(super) fn run(
     {
         return Ok(code);
     }
-    let container = engine.create(&options.container.into_request(surroundings)?)?;
+    let request = options.container.into_request(surroundings)?;
+    engine.foresee_start();
+    let container = engine.create(&request)?;
     if detach {
         engine.start(container.id)?;
         output::line(container.id.hex());

@@ -4,6 +4,8 @@
 //! second transaction that says it runs. Until that is confirmed to the monitor, the monitor holds back the record of its end,
 //! so the journal never says `die` before `start`.
 
+use std::sync::PoisonError;
+
 use super::{
     Engine, EngineError, ErrorKind, Force, Result,
     containers::{attributes, cgroup_name, existing},
@@ -20,15 +22,29 @@ use crate::{
     network, runtime,
     store::{Processes, Records, RecordsMut},
     sys::{
+        cgroup::Cgroup,
         files,
         process::{ProcessId, boot_id},
     },
 };
 
 impl Engine {
+    /// Executes a monitor ahead of a start that is about to come: it loads while the caller makes the container. The next start takes it.
+    pub fn foresee_start(&self) {
+        // If it cannot be executed, the start says so.
+        let monitor = monitor::spawn(&self.config().program).ok();
+        *self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = monitor;
+    }
+
     /// Claims the container, leases its addresses and brings up its monitor, which then waits.
     pub(super) fn launch(&self, id: ContainerId) -> Result<Launched> {
         let claimant = claimant()?;
+        let foreseen = self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // It is loaded while the records are read and written.
+        let monitor = match foreseen {
+            Some(monitor) => monitor,
+            None => monitor::spawn(&self.config().program)?,
+        };
         let (container, image, networks) = self.store().write(|records| {
             let mut container = existing(records, id)?;
             check_allows(&container, Verb::Start)?;
@@ -46,7 +62,7 @@ impl Engine {
             auto_remove: container.config.auto_remove,
         };
         let launch = self.launch_of(container, &image, networks)?;
-        let launched = monitor::launch(&self.config().program, &launch)?;
+        let launched = monitor.launch(&launch)?;
         let processes = Processes { monitor: launched.process(), ..claimant };
         self.store()
             .write(|records| Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?))?;
@@ -207,6 +223,10 @@ impl Drop for StartUndo<'_> {
             records.set_state(id, &self.before)?;
             Ok(())
         });
+        if let Some(group) = Cgroup::find(&cgroup_name(id)) {
+            // What a monitor was making when it died.
+            let _emptied = group.kill_all().and_then(|()| group.remove());
+        }
         let _cleared = files::remove_tree(&self.engine.layout().container_run(id));
         if self.auto_remove {
             let _removed = self.engine.remove(id, Force::No);

@@ -4,13 +4,13 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream, unix::process::CommandExt as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use super::{
     Launch, MonitorError, ROLE,
     channel::Channel,
-    protocol::{Instruction, Message as _, Report},
+    protocol::{Instruction, Report},
 };
 use crate::{
     model::ContainerId,
@@ -25,34 +25,58 @@ pub struct Launched {
     channel: Channel,
 }
 
-/// Executes `program` as a monitor, hands it `launch`, and returns when its socket listens. It is nobody's child: it does not become a zombie of the caller.
+/// A monitor that is being executed and waits to be told what to do. If this value is dropped, it ends.
+#[derive(Debug)]
+pub struct Nascent {
+    channel: Channel,
+    started: Started,
+}
+
+/// The process that was started. It forks and leaves, and what goes on is nobody's child: it does not become a zombie of the caller.
+#[derive(Debug)]
+struct Started(Child);
+
+/// Executes `program` as a monitor and returns at once: loading it takes as long as what the caller has to do meanwhile.
 ///
 /// # Errors
-/// [`MonitorError::Kernel`] when it cannot be executed, [`MonitorError::Start`] with what it could not do, [`MonitorError::Gone`] when it died.
-pub fn launch(program: &Path, launch: &Launch) -> Result<Launched, MonitorError> {
-    let id = launch.container.id;
-    let mut order = Vec::new();
-    Instruction::Launch(Box::new(launch.clone()))
-        .encode(&mut order)
-        .at("write down", format_args!("container {id}"))?;
+/// [`MonitorError::Kernel`] when it cannot be executed.
+pub fn spawn(program: &Path) -> Result<Nascent, MonitorError> {
     let (ours, theirs) = UnixStream::pair().at("make", "a pair of sockets")?;
-    let spawned = Command::new(program)
+    let started = Command::new(program)
         .arg0(ROLE)
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn();
-    let mut started = spawned.at_path("execute", program)?;
-    let mut channel = Channel::new(ours);
-    let sent = io::Write::write_all(&mut channel.stream(), &order);
-    // It has forked by itself and left; what goes on is nobody's child.
-    started.wait().at("wait for", "a monitor to stand alone")?;
-    match sent.and_then(|()| channel.receive()) {
-        Ok(Some(Report::Listening(process))) => Ok(Launched { id, process, channel }),
-        Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
-        Ok(Some(Report::Ready(_)) | None) => Err(MonitorError::Gone(id)),
-        Err(error) => Err(lost(id, error)),
+        .spawn()
+        .map(Started)
+        .at_path("execute", program)?;
+    Ok(Nascent { channel: Channel::new(ours), started })
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Nothing depends on how it left; who waits for the channel hears what matters.
+        drop(self.0.wait());
+    }
+}
+
+impl Nascent {
+    /// Hands it `launch`, and returns when its socket listens.
+    ///
+    /// # Errors
+    /// [`MonitorError::Start`] with what it could not do, [`MonitorError::Gone`] when it died.
+    pub fn launch(self, launch: &Launch) -> Result<Launched, MonitorError> {
+        let id = launch.container.id;
+        let Self { mut channel, started } = self;
+        let sent = channel.send(&Instruction::Launch(Box::new(launch.clone())));
+        drop(started);
+        match sent.and_then(|()| channel.receive()) {
+            Ok(Some(Report::Listening(process))) => Ok(Launched { id, process, channel }),
+            Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
+            Ok(Some(Report::Ready(_)) | None) => Err(MonitorError::Gone(id)),
+            Err(error) => Err(lost(id, error)),
+        }
     }
 }
 

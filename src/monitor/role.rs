@@ -17,7 +17,7 @@ use super::{
     held::Held,
     protocol::{Instruction, Reply, Report},
     record::Ended,
-    start::start,
+    start::{make, start},
     ward::Ward,
     watch::Watch,
 };
@@ -57,13 +57,18 @@ fn attend(mut channel: Channel) -> io::Result<()> {
     };
     let process = ProcessId::current().map_err(|error| error.source)?;
     let told = channel.send(&Report::Listening(process));
+    // While the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
+    let made = make(&launch, &mut held);
     if told.is_err() || !wait_for_go(&mut channel, &mut watch).unwrap_or(false) {
+        drop(made);
+        held.release();
         held.remove_run_dir();
         let reason = StartFailure::new("the one who started the container left before it began");
         watch.part(&Reply::Failed(reason));
+        held.clear();
         return told;
     }
-    let started = start(&launch, &mut held);
+    let started = made.and_then(|made| start(&launch, made, &mut held));
     let ward = match started {
         Ok(started) => Ward::new(*launch, started, held, &mut watch),
         Err(failure) => {
@@ -72,6 +77,7 @@ fn attend(mut channel: Channel) -> io::Result<()> {
             // Whoever waits for the answer reads it even while a client is slow to read its own.
             let told = channel.send(&Report::Failed(failure.clone()));
             watch.part(&Reply::Failed(failure));
+            held.clear();
             return told;
         }
     };

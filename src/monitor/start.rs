@@ -1,4 +1,4 @@
-//! From the word to go to a container that runs.
+//! From a launch to a container that runs.
 
 use std::os::fd::OwnedFd;
 
@@ -30,8 +30,18 @@ pub(super) struct Started {
     pub(super) network: Option<OwnedFd>,
 }
 
-/// Makes everything that the container needs and lets it begin. What was acquired stands in `held`, also when this fails.
-pub(super) fn start(launch: &Launch, held: &mut Held) -> Result<Started, StartFailure> {
+/// A container that is complete but for its networks, and waits before its program.
+#[derive(Debug)]
+pub(super) struct Made {
+    created: Created,
+    streams: Option<Streams>,
+    log: log::Writer,
+    spec: Vec<u8>,
+    seccomp: seccomp::Program,
+}
+
+/// Makes everything that the container needs on this machine. What was acquired stands in `held`, also when this fails.
+pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailure> {
     let spec = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
     held.cgroup = Cgroup::create(&launch.cgroup)?;
     limit(held.cgroup.as_ref(), launch.container.config.limits)?;
@@ -40,13 +50,14 @@ pub(super) fn start(launch: &Launch, held: &mut Held) -> Result<Started, StartFa
     let log = log::Writer::open(&layout.log(launch.container.id))?;
     let seccomp = seccomp::Program::default_for(&capabilities(&launch.spec), &layout.run_root)?;
     let config = &launch.container.config;
-    let (pipes, stdio) = if config.tty {
+    let (streams, stdio) = if config.tty {
         (None, Stdio::Terminal)
     } else {
         let (streams, stdio) = Streams::pipes(config.open_stdin)?;
         (Some(streams), stdio)
     };
-    let mount_point = layout.container_run(launch.container.id).join("rootfs");
+    // One for all: each mounts on it in a mount namespace of its own.
+    let mount_point = layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
     let created = runtime::create(Setup {
         spec: &launch.spec,
@@ -63,12 +74,18 @@ pub(super) fn start(launch: &Launch, held: &mut Held) -> Result<Started, StartFa
         seccomp: Some(&seccomp),
         rootless: launch.rootless,
     })?;
+    Ok(Made { created, streams, log, spec, seccomp })
+}
+
+/// Connects a container and lets it begin. What was acquired stands in `held`, also when this fails.
+pub(super) fn start(launch: &Launch, made: Made, held: &mut Held) -> Result<Started, StartFailure> {
+    let Made { created, streams, log, spec, seccomp } = made;
     let network = connect(launch, &created, held)?;
     let running = created.start()?;
     let init = running.process;
-    let mut program = Program::new(init.pid, running.pidfd, pipes.unwrap_or_default());
+    let mut program = Program::new(init.pid, running.pidfd, streams.unwrap_or_default());
     if let Some(master) = running.terminal {
-        match Streams::terminal(master, config.open_stdin) {
+        match Streams::terminal(master, launch.container.config.open_stdin) {
             Ok(streams) => program.streams = streams,
             Err(error) => {
                 program.signal(libc::SIGKILL)?;
