@@ -84,6 +84,7 @@ fn attend(mut channel: Channel) -> io::Result<()> {
     // Whoever started it may have left meanwhile; the container goes on.
     drop(channel.send(&Report::Ready(ward.init())));
     spawn::trim_memory();
+    spawn::forget_code();
     stay(ward, &mut watch, channel).map_err(|error| error.source)
 }
 

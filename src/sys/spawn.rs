@@ -106,6 +106,37 @@ fn ended_child() -> Option<i32> {
     (pid != 0).then_some(pid)
 }
 
+/// Gives back the pages of program code and constants that this process has read from their files; those that it needs again come back by
+/// page faults. Starting a container takes far more code than waiting for its end: 6 of 8 MB.
+pub fn forget_code() {
+    // SAFETY: the callback has the type that is asked for, and looks at nothing but its first argument.
+    unsafe { libc::dl_iterate_phdr(Some(forget_object), std::ptr::null_mut()) };
+}
+
+/// Gives back the read-only segments of one loaded object (`dl_iterate_phdr(3)`).
+extern "C" fn forget_object(
+    object: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    _data: *mut libc::c_void,
+) -> libc::c_int {
+    // SAFETY: the linker passes a description that lives during the call.
+    let object = unsafe { &*object };
+    // SAFETY: the linker says where its program headers are and how many, and they stay mapped.
+    let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+    let page = rustix::param::page_size();
+    for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
+        if header.p_flags & libc::PF_W == 0 {
+            let start = usize::try_from(object.dlpi_addr + header.p_vaddr).unwrap_or_default();
+            let length = usize::try_from(header.p_memsz).unwrap_or_default() + start % page;
+            let start = std::ptr::without_provenance_mut(start - start % page);
+            // SAFETY: what was never writable is as it is in the file, from which the kernel reads it again at the next access; what
+            // the linker has relocated lies in writable segments.
+            unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+        }
+    }
+    0
+}
+
 /// Gives freed memory back to the kernel, where the C library would keep it (`malloc_trim(3)`).
 pub fn trim_memory() {
     #[cfg(target_env = "gnu")]
