@@ -216,8 +216,9 @@ impl Engine {
     pub fn usage(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Usage>> {
         let mut usage = BTreeMap::new();
         let mut without_group = Vec::new();
-        for &id in ids {
-            match Cgroup::find(&cgroup_name(id)).map(|group| group.read()) {
+        let groups = Cgroup::find_each(ids.iter().copied().map(cgroup_name));
+        for (&id, group) in ids.iter().zip(groups) {
+            match group.map(|group| group.read()) {
                 Some(Ok(reading)) => {
                     usage.insert(
                         id,

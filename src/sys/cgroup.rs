@@ -81,10 +81,19 @@ impl Cgroup {
 
     /// Names a group that exists; `None` when it does not.
     pub fn find(name: &str) -> Option<Self> {
-        let hierarchies = detect(is_root_of_host()).ok()?;
-        let groups: Vec<Group> =
-            hierarchies.iter().filter_map(|hierarchy| Group::find(hierarchy, name)).collect();
-        (!groups.is_empty()).then(|| Self { name: name.to_owned(), groups })
+        Self::find_each([name.to_owned()]).next().flatten()
+    }
+
+    /// Names groups as [`Cgroup::find`] does. The hierarchies, which take longer to find than a group, are looked for once.
+    pub fn find_each(
+        names: impl IntoIterator<Item = String>,
+    ) -> impl Iterator<Item = Option<Self>> {
+        let hierarchies = detect(is_root_of_host()).unwrap_or_default();
+        names.into_iter().map(move |name| {
+            let groups = hierarchies.iter().filter_map(|one| Group::find(one, &name));
+            let groups: Vec<Group> = groups.collect();
+            (!groups.is_empty()).then_some(Self { name, groups })
+        })
     }
 
     /// Gives the name it was made with.
@@ -136,7 +145,10 @@ impl Cgroup {
         self.having("pids")?.write("pids.max", &pids.to_string())
     }
 
-    /// Moves a process into the group.
+    /// Moves this process, which has one thread, into the group.
+    ///
+    /// Version 1 lets a thread move itself without the lock that keeps the whole machine from forking; whoever moves another process
+    /// waits for that lock, and so for an RCU grace period: 3 to 8 ms (`cgroup_procs_write_start()` in kernel/cgroup/cgroup.c, Linux 6.18).
     ///
     /// # Errors
     /// What the kernel says.
@@ -179,7 +191,7 @@ impl Cgroup {
             Version::One => group.field("memory.oom_control", "oom_kill"),
             Version::Two => group.field("memory.events", "oom_kill"),
         };
-        self.groups.iter().filter_map(count).sum()
+        self.groups.iter().filter(|group| group.has("memory")).filter_map(count).sum()
     }
 
     /// Kills every process in the group.
@@ -228,10 +240,7 @@ impl Cgroup {
     }
 
     fn having(&self, controller: &str) -> Result<&Group> {
-        let has = |group: &&Group| {
-            group.version == Version::Two || group.controllers.iter().any(|one| one == controller)
-        };
-        self.groups.iter().find(has).ok_or_else(|| {
+        self.groups.iter().find(|group| group.has(controller)).ok_or_else(|| {
             let reason = io::Error::new(
                 io::ErrorKind::NotFound,
                 "this machine has no such controller for control groups",
@@ -299,29 +308,32 @@ impl Group {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
+    /// Tells whether it counts and limits for this controller, so that its files are there to be read.
+    fn has(&self, controller: &str) -> bool {
+        self.version == Version::Two || self.controllers.iter().any(|one| one == controller)
+    }
+
     fn add_to(&self, reading: &mut Reading) {
-        let (cpu, used, droppable, limit) = match self.version {
-            Version::One => (
-                self.number("cpuacct.usage").map(Duration::from_nanos),
-                self.number("memory.usage_in_bytes"),
-                "total_inactive_file",
-                self.number("memory.limit_in_bytes"),
-            ),
-            Version::Two => (
-                self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
-                self.number("memory.current"),
-                "inactive_file",
-                self.number("memory.max"),
-            ),
-        };
-        reading.cpu += cpu.unwrap_or_default();
-        if let Some(used) = used {
+        let by_version = |one, two| if self.version == Version::One { one } else { two };
+        if self.has("cpuacct") {
+            let used = match self.version {
+                Version::One => self.number("cpuacct.usage").map(Duration::from_nanos),
+                Version::Two => self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
+            };
+            reading.cpu += used.unwrap_or_default();
+        }
+        if self.has("memory") {
+            let used = self.number(by_version("memory.usage_in_bytes", "memory.current"));
+            let droppable = by_version("total_inactive_file", "inactive_file");
             let droppable = self.field("memory.stat", droppable).unwrap_or_default();
-            reading.memory = used.saturating_sub(droppable);
+            reading.memory = used.unwrap_or_default().saturating_sub(droppable);
             // Version 1 says "no limit" with the biggest number of pages.
+            let limit = self.number(by_version("memory.limit_in_bytes", "memory.max"));
             reading.memory_limit = limit.filter(|&limit| limit < 1 << 62);
         }
-        reading.pids = self.number("pids.current").unwrap_or(reading.pids);
+        if self.has("pids") {
+            reading.pids = self.number("pids.current").unwrap_or_default();
+        }
     }
 
     fn remove(&self, deadline: Instant) -> Result<()> {
