@@ -69,6 +69,11 @@ impl Layout {
     pub fn container_run(&self, id: ContainerId) -> PathBuf {
         self.run_root.join("containers").join(id.hex())
     }
+    /// Gives the directories where a monitor moves what nobody looks for any more before it deletes that: of the container's changes, and
+    /// of its run directory. A name is the container's and the monitor's.
+    pub fn ended(&self) -> [PathBuf; 2] {
+        [self.data_root.join("ended"), self.run_root.join("ended")]
+    }
     /// Gives the log of a container.
     pub fn log(&self, id: ContainerId) -> PathBuf {
         self.container(id).join("log.json")

@@ -1,8 +1,14 @@
 //! Containers as processes: started, stopped, signalled, entered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use super::{Engine, EngineError, ErrorKind, Result, Session, containers::attributes};
+use super::{
+    Engine, EngineError, ErrorKind, Result, Session,
+    containers::{attributes, existing},
+};
 use crate::{
     model::{Container, ContainerId, ExecRequest, Exit, Occurrence, State, Subject, Verb},
     monitor::{Client, MonitorError},
@@ -10,6 +16,9 @@ use crate::{
 
 /// How long the kernel may take to end a process that was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a monitor may take from being claimed to listening, and how often it is asked when nothing is heard meanwhile.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PAUSE: Duration = Duration::from_millis(50);
 const SIGKILL: i32 = 9;
 
 impl Engine {
@@ -77,7 +86,7 @@ impl Engine {
     /// [`ErrorKind::Conflict`] when it does not run.
     pub fn attach(&self, id: ContainerId) -> Result<Session> {
         self.allowing(id, Verb::Attach)?;
-        Ok(Session(Client::connect(self.layout(), id)?.attach()?))
+        Ok(Session(self.ask(id, Verb::Attach, Client::attach)?))
     }
 
     /// Runs a further program in a running container.
@@ -87,7 +96,7 @@ impl Engine {
     /// be executed.
     pub fn exec(&self, id: ContainerId, request: &ExecRequest) -> Result<Session> {
         let container = self.allowing(id, Verb::Exec)?;
-        let session = Client::connect(self.layout(), id)?.exec(request)?;
+        let session = self.ask(id, Verb::Exec, |client| client.exec(request))?;
         self.note(&container, Occurrence::ExecStart, [("command", request.args.join(" "))])?;
         Ok(Session(session))
     }
@@ -101,7 +110,7 @@ impl Engine {
         if container.state.is_live() {
             match self.signal(&container, SIGKILL) {
                 // It is on its way out, and so is what we wait for.
-                Err(error) if error.kind() == &ErrorKind::Gone => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Conflict) => {}
                 other => other?,
             }
         }
@@ -120,19 +129,48 @@ impl Engine {
         id: ContainerId,
         patience: Option<Duration>,
     ) -> Result<Option<Exit>> {
-        let waited =
-            Client::connect(self.layout(), id).and_then(|mut client| client.wait(patience));
-        match waited {
-            Ok(exit) => Ok(exit),
+        let mut watch = self.watch()?;
+        let begun = Instant::now();
+        loop {
+            let waited =
+                Client::connect(self.layout(), id).and_then(|mut client| client.wait(patience));
+            match waited {
+                Err(MonitorError::Gone(_)) => {}
+                other => return Ok(other?),
+            }
+            self.reconcile_one(id)?;
+            match self.container_in_turn(id)?.state {
+                State::Exited { exit, .. } => return Ok(Some(exit)),
+                State::Created => return Ok(Some(Exit::default())),
+                // Whoever starts it has claimed it; its monitor does not listen yet.
+                State::Starting if begun.elapsed() < START_PATIENCE => {
+                    watch.wait(START_PAUSE)?;
+                }
+                State::Starting | State::Running { .. } => return Err(gone(id)),
+            }
+        }
+    }
+
+    /// Asks the monitor of a container something; where it does not answer, the container may just have ended, and that is told.
+    fn ask<T>(
+        &self,
+        id: ContainerId,
+        verb: Verb,
+        question: impl FnOnce(Client) -> std::result::Result<T, MonitorError>,
+    ) -> Result<T> {
+        match Client::connect(self.layout(), id).and_then(question) {
             Err(MonitorError::Gone(_)) => {
                 self.reconcile_one(id)?;
-                match self.container_by_id(id)?.state {
-                    State::Exited { exit, .. } => Ok(Some(exit)),
-                    _ => Err(gone(id)),
-                }
+                check_allows(&self.container_in_turn(id)?, verb)?;
+                Err(gone(id))
             }
-            Err(other) => Err(other.into()),
+            other => Ok(other?),
         }
+    }
+
+    /// Reads a container when nobody else writes: a monitor stops listening within the transaction that writes the end down.
+    fn container_in_turn(&self, id: ContainerId) -> Result<Container> {
+        self.store().write(|records| existing(records, id))
     }
 
     /// As [`Engine::wait_at_most`], but a container that removed itself has ended well.
@@ -148,7 +186,7 @@ impl Engine {
     }
 
     fn signal(&self, container: &Container, signal: i32) -> Result<()> {
-        Client::connect(self.layout(), container.id)?.signal(signal)?;
+        self.ask(container.id, Verb::Kill, |mut client| client.signal(signal))?;
         self.note(container, Occurrence::Kill, [("signal", signal.to_string())])
     }
 

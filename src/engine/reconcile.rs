@@ -10,7 +10,11 @@ use crate::{
     model::{Container, ContainerId, Exit, Occurrence, State, Subject, Timestamp},
     network,
     store::Processes,
-    sys::{cgroup::Cgroup, files, process::boot_id},
+    sys::{
+        cgroup::Cgroup,
+        files,
+        process::{ProcessId, boot_id},
+    },
 };
 
 impl Engine {
@@ -33,6 +37,19 @@ impl Engine {
         }
         if !files::list(&self.layout().staging())?.is_empty() {
             image::delete_staged(self.layout())?;
+        }
+        self.delete_ended()
+    }
+
+    /// Deletes what monitors were deleting when they were killed.
+    fn delete_ended(&self) -> Result<()> {
+        for path in self.layout().ended().iter().map(|ended| files::list(ended)) {
+            for path in path? {
+                let owner = path.extension().and_then(|owner| owner.to_str()?.parse().ok());
+                if owner.is_none_or(|owner: ProcessId| !owner.is_alive()) {
+                    files::remove_tree(&path)?;
+                }
+            }
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! What a monitor holds for its container outside of it, and gives back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::StartFailure;
 use crate::{
     model::Endpoint,
     network,
-    sys::{cgroup::Cgroup, files},
+    sys::{cgroup::Cgroup, files, process::ProcessId},
 };
 
 /// Everything acquired so far. Each acquisition is written down here at once; the end of a container and a start that failed give back the same things.
@@ -39,17 +39,19 @@ impl Held {
         failures
     }
 
-    /// Puts the directory aside, and with it the socket: nobody finds this monitor any more.
-    pub(super) fn hide_run_dir(&mut self) {
-        if let Some(path) = self.run_dir.take() {
-            // No other living process has this name.
-            let aside = path.with_extension(std::process::id().to_string());
-            if files::rename(&path, &aside).is_ok() {
-                self.leftovers.push(aside);
-            } else {
-                self.run_dir = Some(path);
-                self.remove_run_dir();
-            }
+    /// Moves a directory into `ended` under this monitor's name, to be deleted later; in place of what cannot be moved, it is deleted at once.
+    /// The next `Engine::open` deletes what the dead have left there.
+    pub(super) fn hide(&mut self, path: &Path, ended: &Path) {
+        let moved = ProcessId::current().and_then(|monitor| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let aside = ended.join(format!("{name}.{monitor}"));
+            files::rename(path, &aside)?;
+            Ok(aside)
+        });
+        match moved {
+            Ok(aside) => self.leftovers.push(aside),
+            // Nobody is told: without a record nothing looks for it any more.
+            Err(_) => drop(files::remove_tree(path)),
         }
     }
 

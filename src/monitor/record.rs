@@ -73,21 +73,15 @@ impl Ended<'_> {
     pub(super) fn record(&self, held: &mut Held) {
         let finished = Timestamp::now();
         for attempt in 1..=ATTEMPTS {
-            if let Ok(is_removed) = self.write(held, finished) {
-                if is_removed {
-                    held.leftovers.push(self.layout.container(self.container.id));
-                }
-                break;
-            }
-            if attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err() {
+            let is_written = self.write(held, finished).is_ok();
+            if is_written || (attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err()) {
                 break;
             }
         }
-        held.hide_run_dir();
+        self.hide_run_dir(held);
     }
 
-    /// Tells whether the container's record was removed.
-    fn write(&self, held: &mut Held, finished: Timestamp) -> Result<bool, StoreError> {
+    fn write(&self, held: &mut Held, finished: Timestamp) -> Result<(), StoreError> {
         let mut store = Store::open(self.layout.clone())?;
         store.write(|records| {
             let id = self.container.id;
@@ -97,10 +91,21 @@ impl Ended<'_> {
                 self.change(records, state, finished)?;
             }
             // Within the transaction: nobody can start the container again before its directory is gone, and nobody who finds no
-            // monitor reads that it runs.
-            held.hide_run_dir();
-            Ok(live.is_some() && self.container.config.auto_remove)
+            // monitor reads that it runs. If this process is killed next, no directory is without a record or a dead owner in its name.
+            self.hide_run_dir(held);
+            if live.is_some() && self.container.config.auto_remove {
+                let [ended, _] = self.layout.ended();
+                held.hide(&self.layout.container(id), &ended);
+            }
+            Ok(())
         })
+    }
+
+    fn hide_run_dir(&self, held: &mut Held) {
+        if let Some(path) = held.run_dir.take() {
+            let [_, ended] = self.layout.ended();
+            held.hide(&path, &ended);
+        }
     }
 
     fn change(

@@ -89,6 +89,7 @@ CREATE TABLE journal (
 /// Opens a connection, making what is not there. When all is there, this costs an open(2), one page and a mkdir(2).
 pub(super) fn open(layout: &Layout) -> Result<Connection, StoreError> {
     files::make_private_dir(&layout.run_root.join("containers"))?;
+    files::make_private_dir(&layout.run_root.join("ended"))?;
     if files::exists(&layout.database()) {
         let connection = connect(layout)?;
         if version(layout, &connection)? == VERSION {
@@ -100,7 +101,7 @@ pub(super) fn open(layout: &Layout) -> Result<Connection, StoreError> {
 
 /// Makes directories, database and tables, unless another process does so first.
 fn create(layout: &Layout) -> Result<Connection, StoreError> {
-    for part in ["blobs/sha256", "layers", "staging", "containers"] {
+    for part in ["blobs/sha256", "layers", "staging", "containers", "ended"] {
         files::make_private_dir(&layout.data_root.join(part))?;
     }
     // One at a time: a change of the journal mode does not wait for others, it fails (sqlite.org/pragma.html#pragma_journal_mode).

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -18,6 +20,25 @@ pub struct ProcessId {
     pub pid: i32,
     /// When it started, in clock ticks since boot (`proc_pid_stat(5)`, field 22).
     pub start: u64,
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.pid, self.start)
+    }
+}
+
+impl FromStr for ProcessId {
+    type Err = ();
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let (pid, start) = text.split_once('-').ok_or(())?;
+        match (pid.parse(), start.parse()) {
+            (Ok(pid), Ok(start)) => Ok(Self { pid, start }),
+            _ => Err(()),
+        }
+    }
 }
 
 impl ProcessId {

@@ -112,3 +112,26 @@ fn a_broken_database_is_named_and_left_as_it_is() {
     assert!(refusal.contains("records.db"), "{refusal}");
     assert!(std::fs::read_to_string(&records).unwrap().starts_with("this is no database"));
 }
+
+#[test]
+fn what_a_monitor_was_deleting_when_it_was_killed_is_deleted_by_the_next_command() {
+    let host = Host::new();
+    host.ok(&["ps"]);
+    let alive = estiba::sys::process::ProcessId::current().unwrap();
+    for ended in ["root/ended", "run/ended"] {
+        for owner in ["1-1", "2147483647-5", "nonsense", &alive.to_string()] {
+            let left = host.path(ended).join(format!("{}.{owner}", "c".repeat(64)));
+            std::fs::create_dir_all(left.join("upper")).unwrap();
+            std::fs::write(left.join("upper/file"), "").unwrap();
+        }
+    }
+    host.ok(&["ps"]);
+    for ended in ["root/ended", "run/ended"] {
+        let kept = crate::support::names_in(&host.path(ended));
+        assert_eq!(
+            kept,
+            [format!("{}.{alive}", "c".repeat(64))],
+            "a living owner still deletes it"
+        );
+    }
+}

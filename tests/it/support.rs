@@ -136,6 +136,9 @@ impl Host {
                 names_in(&self.path(place)).is_empty()
             });
         }
+        for ended in ["root/ended", "run/ended"] {
+            eventually("what ended is deleted", || names_in(&self.path(ended)).is_empty());
+        }
         assert_eq!(names_in(&self.path("root/staging")), [""; 0], "staging");
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.dir.path().to_str().unwrap()), "mounts: {mounts}");
