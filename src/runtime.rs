@@ -5,30 +5,70 @@
 //! as an [`InitError`] that names step and object, or as [`RuntimeError::Program`].
 //!
 //! What holds: nothing is mounted in the host's mount namespace. No path of a container is ever joined to one of the host: `sys::root` resolves
-//! them by descriptor. Every mount that a container can write refuses devices. Descriptors above 2 are closed by the program's execution.
-//! No part of this room reads or runs anything of the image but `/etc/passwd`, `/etc/group` and the program itself.
+//! them by descriptor. Nothing but a few files that lxcfs emulates is placed over `/proc`. A mount refuses devices where its options say `nodev`,
+//! which the engine's specs say everywhere; so does an overlay, and a directory for which there is no control group that could say which devices work.
+//! Descriptors above 2 are closed by the program's execution. No part of this room reads or runs anything of the image but `/etc/passwd`,
+//! `/etc/group`, the program itself and what `startContainer` names.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `plan`, `mounts`, `execution` | resolve the spec, refuse what cannot be done |
+//! | `check`, `plan`, `namespaces`, `mounts`, `execution`, `rights`, `schedule` | resolve the spec, refuse what cannot be done |
+//! | `resources` | what the spec gives to the control group |
 //! | `init`, `rootfs`, `devices` | the steps of the first process |
+//! | `hooks` | programs of others on the way |
 //! | `user`, `search` | who runs, and which file |
 //! | `join` | a further program: enters the namespaces of the first |
 //! | `protocol`, `error` | what both sides say to each other |
-//! | `defaults`, `seccomp` | what a container gets when nothing is asked for |
+//! | `seccomp` | filters: of a spec, and the one of the engine |
+//! | `defaults` | what a container gets when nothing is asked for |
 //!
-//! Not here: networks (the caller attaches them between `create` and `start`), hooks, checkpoints, devices of the host.
+//! # The fields of the specification
+//!
+//! Versions 1.x; what cannot be honoured is [`RuntimeError::Spec`] with the field's name. *Caller*: not of this room, but of who calls it.
+//!
+//! | field | honoured | refused by name |
+//! |---|---|---|
+//! | `ociVersion` | 1.x | others |
+//! | `root.path`, `readonly` | *caller* gives [`Rootfs`]; yes | |
+//! | `mounts` | every kind of file system with its options; bind, rbind; attributes of one mount or (`r…`) of all below; `sync` … `lazytime`; `idmap`, `ridmap`, mappings; `tmpcopyup`; propagation; `remount`; in their order | options for a file system on a bind; options longer than 255 bytes (`lowerdir` may be longer); places inside of `/proc`; `silent`, `loud` change nothing; `mand` is the kernel's to take, which has had no such locks since 5.15 |
+//! | `process.args`, `env`, `cwd`, `user` (`umask`, `additionalGids`) | yes | a `cwd` outside of the root |
+//! | `process.terminal`, `consoleSize` | terminal; size: *caller* | |
+//! | `process.capabilities` | all five sets; [`take_out_ungrantable`] for those that cannot be had | |
+//! | `process.rlimits`, `noNewPrivileges`, `oomScoreAdj` | yes | the same limit twice; above what is held |
+//! | `process.scheduler`, `ioPriority`, `execCPUAffinity` | yes (affinity for further programs, as specified) | `SCHED_ISO` |
+//! | `process.apparmorProfile`, `selinuxLabel`, `linux.mountLabel` | profile and label, where the machine has the module | without the module; `mountLabel` |
+//! | `hostname`, `domainname` | yes | without a uts namespace |
+//! | `hooks` | all six ([`hooks`]) | relative paths, timeouts not above zero |
+//! | `linux.namespaces` | all eight, made and joined | twice the same; mounts, masks, devices … in a mount namespace of others |
+//! | `linux.uidMappings`, `gidMappings`, `timeOffsets` | yes | without the namespace |
+//! | `linux.devices` | made; shown from the host where nodes cannot be made or do not work | a `fileMode` that the host's has not, where it is shown |
+//! | `linux.cgroupsPath`, `resources` | [`cgroup_name`], [`resources()`]: memory, cpu, pids, blockIO, hugepages, rdma, network, unified, devices, on both versions ([`Cgroup::apply`]) | kernel memory; what the version or the machine does not have |
+//! | `linux.sysctl` | those of the net, ipc and uts namespaces that are not the host's | all others |
+//! | `linux.seccomp` | all operators, actions, flags; 64-bit, 32-bit, x32; listener ([`seccomp::Program::from_spec`]) | `SCMP_ACT_NOTIFY` by default or for `sendmsg`, `execve` |
+//! | `linux.rootfsPropagation`, `maskedPaths`, `readonlyPaths`, `personality`, `memoryPolicy` | yes | flags of `personality` |
+//! | `linux.intelRdt` | no | always: not written yet, and no machine of ours has resctrl |
+//! | `linux.netDevices` | no | always: the caller makes the network |
+//! | `annotations` | *caller*: they change nothing | |
+//! | `solaris`, `windows`, `vm`, `zos` | no | always |
+//!
+//! Not here: networks (the caller attaches them between `create` and `start`), checkpoints.
 
+mod check;
 mod defaults;
 mod devices;
 mod error;
 mod execution;
+pub mod hooks;
 mod init;
 mod join;
 mod mounts;
+mod namespaces;
 mod plan;
 mod protocol;
+mod resources;
+mod rights;
 mod rootfs;
+mod schedule;
 mod search;
 pub mod seccomp;
 mod user;
@@ -42,9 +82,11 @@ use std::{
 use oci_spec::runtime::{Process, Spec};
 
 pub use self::{
+    check::take_out_ungrantable,
     defaults::default_spec,
     error::{Cause, InitError},
     join::exec,
+    resources::{cgroup_name, resources, resources_of_new},
 };
 use self::{
     plan::Plan,
@@ -55,6 +97,7 @@ use crate::sys::{
     cgroup::Cgroup,
     channel::Channel,
     clone::{self, Child},
+    idmap::IdMaps,
     namespace, pidfd,
     process::ProcessId,
 };
@@ -71,6 +114,14 @@ pub enum RuntimeError {
     /// The spec asks for what is not done here, or makes no sense.
     #[error("the container cannot be made: {0}")]
     Spec(String),
+    /// A hook failed.
+    #[error("hook {path}: {reason}")]
+    Hook {
+        /// Its path.
+        path: String,
+        /// What it said.
+        reason: String,
+    },
     /// The program is not there (127) or cannot be executed (126).
     #[error("exec: \"{program}\": {reason}")]
     Program {
@@ -154,6 +205,10 @@ pub struct Created {
     child: Unproven,
     channel: Channel,
     network: OwnedFd,
+    /// The filter, if somebody is to decide about calls.
+    seccomp: Option<seccomp::Program>,
+    /// Whether it waits for hooks to be run.
+    owes_hooks: bool,
 }
 
 /// A program that was executed.
@@ -201,29 +256,46 @@ impl RuntimeError {
 /// [`RuntimeError::Kernel`], [`RuntimeError::Spec`].
 pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     let group = setup.cgroup;
-    let plan = Plan::resolve(setup)?;
-    let namespaces = plan.namespaces;
+    let seccomp = setup.seccomp.filter(|filter| filter.has_listener()).cloned();
+    let mut plan = Plan::resolve(setup)?;
     let (channel, theirs) = Channel::pair()?;
     let target = group.and_then(Cgroup::clone_target);
     let group_fd = target.as_ref().map(OwnedFd::as_fd);
     let late = group.filter(|_| target.is_none());
+    let owes_hooks = plan.hooks.is_some();
+    let ids = plan.namespaces.ids.clone();
+    let (before, made) = (plan.namespaces.take_before(), plan.namespaces.made);
     let body = move || init::run(plan, late, &theirs);
-    let joined = clone::spawn(namespaces, group_fd, channel, body)
-        .map(|(child, channel)| (Unproven::new(child), channel))?;
-    let (child, channel) = joined;
+    let (child, channel) = if before.is_empty() {
+        clone::spawn(made, group_fd, channel, body)?
+    } else {
+        let entries: Vec<_> = before.iter().map(|join| (join.file.as_fd(), join.kind)).collect();
+        clone::spawn_among(&entries, made, group_fd, channel, body)?
+    };
+    let child = Unproven::new(child);
     let process = ProcessId::of(child.pid)?;
-    let network = match namespace::open(&PathBuf::from(format!("/proc/{}/ns/net", child.pid))) {
+    let network = match outfit(child.pid, ids.as_ref(), &channel) {
         Ok(network) => network,
         // It ended before its time, for it waits for the word to start.
         Err(cause) => return Err(what_it_said(&child, &channel).unwrap_or_else(|| cause.into())),
     };
-    Ok(Created { process, child, channel, network })
+    Ok(Created { process, child, channel, network, seccomp, owes_hooks })
+}
+
+/// Gives a process the ids of its user namespace, for which it waits, and opens its network namespace while it cannot have gone on and ended.
+fn outfit(pid: i32, ids: Option<&IdMaps>, channel: &Channel) -> crate::sys::Result<OwnedFd> {
+    if let Some(ids) = ids {
+        ids.write(pid)?;
+        // If it has ended already, `start` hears why.
+        drop(say(channel, &Order::Mapped, None));
+    }
+    namespace::open(&PathBuf::from(format!("/proc/{pid}/ns/net")))
 }
 
 /// Ends a process with which something cannot be done, and gives the reason if it had told one itself.
 fn what_it_said(child: &Unproven, channel: &Channel) -> Option<RuntimeError> {
     pidfd::kill_and_reap(&child.pidfd);
-    match await_execution(channel, child.pidfd()) {
+    match await_execution(channel, child.pidfd(), |_| Ok(())) {
         Err(RuntimeError::Init(InitError::Died(_))) | Ok(_) => None,
         Err(error) => Some(error),
     }
@@ -245,14 +317,39 @@ impl Created {
         self.network.as_fd()
     }
 
+    /// Runs the hooks of the creation, outside and inside, with the container's state (state.md; status `creating`, its `pid` is [`Created::process`]).
+    /// Whoever creates from a spec that has some must call this before [`Created::start`].
+    ///
+    /// # Errors
+    /// [`RuntimeError::Hook`], [`RuntimeError::Init`] with what failed inside; then this is to be dropped.
+    pub fn run_hooks(
+        &mut self,
+        spec: &Spec,
+        state: &serde_json::Value,
+    ) -> Result<(), RuntimeError> {
+        if self.owes_hooks {
+            hooks::run_outside(&self.channel, spec, state)?;
+            self.owes_hooks = false;
+        }
+        Ok(())
+    }
+
     /// Lets it go on to execute its program, and returns when it has been executed.
     ///
     /// # Errors
     /// [`RuntimeError::Init`] with the step that failed, [`RuntimeError::Program`].
     pub fn start(self) -> Result<Running, RuntimeError> {
+        if self.owes_hooks {
+            return Err(RuntimeError::unfit("hooks: they were not run"));
+        }
         // If it has ended already, the next line hears why.
         drop(say(&self.channel, &Order::Start, None));
-        let terminal = await_execution(&self.channel, self.child.pidfd())?;
+        let deliver = |listener: OwnedFd| {
+            let filter = self.seccomp.as_ref();
+            let delivered = filter.map(|filter| filter.deliver(listener.as_fd(), self.process.pid));
+            delivered.unwrap_or(Ok(())).map_err(RuntimeError::from)
+        };
+        let terminal = await_execution(&self.channel, self.child.pidfd(), deliver)?;
         Ok(Running { process: self.process, pidfd: self.child.keep()?, terminal })
     }
 }

@@ -9,13 +9,17 @@
 )]
 
 pub mod beneath;
+pub mod bpf;
 pub mod caps;
 pub mod cgroup;
 pub mod channel;
 pub mod clone;
+pub mod command;
+pub mod copy;
 mod error;
 pub mod files;
 pub mod holders;
+pub mod idmap;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
@@ -25,6 +29,7 @@ pub mod process;
 pub mod program;
 pub mod pty;
 pub mod root;
+pub mod schedule;
 pub mod seccomp;
 pub mod socket;
 pub mod spawn;

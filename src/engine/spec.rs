@@ -82,8 +82,9 @@ fn user_mount(mount: &Mount) -> SpecMount {
 }
 
 fn bind(source: &Path, target: &str, read_only: bool) -> SpecMount {
-    let access = if read_only { "ro" } else { "rw" };
-    let options = ["rbind", "rprivate", "nodev", access].map(str::to_owned).to_vec();
+    let access = if read_only { "rro" } else { "rw" };
+    // No device node that is in it works, whoever made it: see `runtime`.
+    let options = ["rbind", "rprivate", "rnodev", access].map(str::to_owned).to_vec();
     spec_mount("bind", source, target, options)
 }
 

@@ -110,8 +110,8 @@ pub enum InitError {
         /// The path inside.
         target: String,
     },
-    /// A device or link in `/dev`.
-    #[error("cannot provide /dev/{name}: {cause}")]
+    /// A device, or a link in `/dev`.
+    #[error("cannot provide device {name}: {cause}")]
     Device {
         /// Which.
         name: String,
@@ -143,6 +143,14 @@ pub enum InitError {
     /// The terminal.
     #[error("cannot make a terminal: {0}")]
     Terminal(Cause),
+    /// A hook that was run inside failed.
+    #[error("hook {path}: {reason}")]
+    Hook {
+        /// Its path.
+        path: String,
+        /// What it said.
+        reason: String,
+    },
     /// The directory to start in.
     #[error("cannot start in directory '{path}': {cause}")]
     Directory {

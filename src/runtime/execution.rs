@@ -1,23 +1,28 @@
 //! The program: which, as whom, with what rights; and the steps, the same for a container's first program and for further ones, that end in it.
 
-use std::{ffi::CString, os::fd::OwnedFd};
-
-use oci_spec::runtime::{
-    Capabilities as CapabilityNames, LinuxCapabilities, PosixRlimitType, Process,
+use std::{
+    ffi::CString,
+    os::fd::{AsFd as _, OwnedFd},
 };
+
+use oci_spec::runtime::{Linux, Process};
 use rustix::fs::{FileType, OFlags};
 
 use super::{
-    InitError, RuntimeError, Stdio, User,
+    InitError, RuntimeError, Stdio, User, check,
     error::Step as _,
+    hooks::AtStart,
     protocol::{Report, say},
+    rights::{capability_sets, resource_limits},
+    schedule::{Affinity, Schedule},
     search,
+    seccomp::Program,
     user::{self, Identity},
 };
 use crate::sys::{
     caps::{self, Capabilities},
     channel::Channel,
-    namespace::c_string,
+    namespace::{self, c_string},
     program::{self, Resource},
     pty::{self, Terminal},
     root::{self, Links, Make, Root},
@@ -39,10 +44,12 @@ pub(super) struct Execution<'a> {
     no_new_privileges: bool,
     umask: u32,
     streams: Stdio,
-    /// No instructions: no filter.
-    filter: &'a [u8],
+    filter: Option<&'a Program>,
     /// What is written into files of `/proc/self`.
     pub(super) attributes: Vec<(&'static str, String)>,
+    schedule: Schedule,
+    /// The processors of a further program.
+    pub(super) affinity: Affinity,
 }
 
 /// Where Docker searches when the environment does not say.
@@ -89,29 +96,39 @@ impl<'a> Execution<'a> {
             user,
             numbers: Identity::from_numbers(numbers.uid(), numbers.gid(), groups),
             capabilities: capability_sets(capabilities)?,
-            limits: limits
-                .into_iter()
-                .flatten()
-                .map(|limit| (resource(limit.typ()), limit.soft(), limit.hard()))
-                .collect(),
+            limits: resource_limits(limits.map(Vec::as_slice).unwrap_or_default())?,
             no_new_privileges: [process, container]
                 .iter()
                 .any(|process| process.no_new_privileges() == Some(true)),
             umask: numbers.umask().unwrap_or(DEFAULT_UMASK),
             streams,
-            filter: &[],
+            filter: None,
             attributes: process
                 .oom_score_adj()
                 .map(|score| ("oom_score_adj", score.to_string()))
                 .into_iter()
+                .chain(check::labels(process)?)
                 .collect(),
+            schedule: Schedule::resolve(process)?,
+            affinity: Affinity::resolve(
+                process
+                    .exec_cpu_affinity()
+                    .as_ref()
+                    .or_else(|| container.exec_cpu_affinity().as_ref()),
+            )?,
         })
     }
 
     /// Adds a system call filter.
-    pub(super) const fn filtered(mut self, filter: &'a [u8]) -> Self {
+    pub(super) const fn filtered(mut self, filter: Option<&'a Program>) -> Self {
         self.filter = filter;
         self
+    }
+
+    /// Adds what the spec says for all programs of the container.
+    pub(super) fn of_container(mut self, linux: Option<&Linux>) -> Result<Self, RuntimeError> {
+        self.schedule = self.schedule.of_container(linux)?;
+        Ok(self)
     }
 
     /// Finds in the root file system who the user is, where the program starts and what its streams are; the terminal's master side goes to the parent.
@@ -122,7 +139,7 @@ impl<'a> Execution<'a> {
             Stdio::Pipes { stdin, stdout, stderr } => Streams::Pipes([stdin, stdout, stderr]),
             Stdio::Terminal => {
                 let Terminal { master, slave } = Terminal::open(root).step(InitError::Terminal)?;
-                say(channel, &Report::Terminal, Some(std::os::fd::AsFd::as_fd(&master)))?;
+                say(channel, &Report::Terminal, Some(master.as_fd()))?;
                 Streams::Terminal(slave)
             }
         };
@@ -147,6 +164,8 @@ impl<'a> Execution<'a> {
             umask: self.umask,
             streams,
             filter: self.filter,
+            schedule: self.schedule,
+            hooks: AtStart::default(),
         })
     }
 
@@ -172,7 +191,9 @@ pub(super) struct Prepared<'a> {
     no_new_privileges: bool,
     umask: u32,
     streams: Streams,
-    filter: &'a [u8],
+    filter: Option<&'a Program>,
+    schedule: Schedule,
+    hooks: AtStart,
 }
 
 /// Standard streams, open.
@@ -183,6 +204,22 @@ enum Streams {
 }
 
 impl Prepared<'_> {
+    /// Adds what is run before the program.
+    pub(super) fn after(mut self, hooks: AtStart) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Runs the hooks, which are programs of the container: they may have what its program has, and must not look into this one (CVE-2019-5736).
+    fn run_hooks(&self) -> Result<(), InitError> {
+        if self.hooks.is_empty() {
+            return Ok(());
+        }
+        namespace::set_inspectable(false)
+            .step(|cause| InitError::Attribute { name: "dumpable".to_owned(), cause })?;
+        self.hooks.run()
+    }
+
     /// Gives the terminal, if it has one.
     pub(super) const fn terminal(&self) -> Option<&OwnedFd> {
         match &self.streams {
@@ -199,13 +236,16 @@ impl Prepared<'_> {
     ) -> Report {
         let done = self
             .set_limits()
+            .and_then(|()| self.schedule.apply())
             .and_then(|()| self.set_streams())
-            .and_then(|()| self.filter_if(!self.no_new_privileges))
+            .and_then(|()| self.filter_if(!self.no_new_privileges, channel))
             .and_then(|()| wait())
             .and_then(|()| self.become_user())
-            .and_then(|()| self.filter_if(self.no_new_privileges))
+            .and_then(|()| self.run_hooks())
             .and_then(|()| self.leave_nothing_behind(channel))
-            .and_then(|()| say(channel, &Report::Executing, None));
+            .and_then(|()| say(channel, &Report::Executing, None))
+            // The last thing, so that it need not allow what this process still does.
+            .and_then(|()| self.filter_if(self.no_new_privileges, channel));
         match done {
             Err(error) => Report::Failed(error),
             Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
@@ -253,11 +293,13 @@ impl Prepared<'_> {
     }
 
     /// Loads the filter now or never: without `no_new_privs` only while this is still privileged, otherwise as the last thing.
-    fn filter_if(&self, now: bool) -> Result<(), InitError> {
-        if !now || self.filter.is_empty() {
-            return Ok(());
+    fn filter_if(&self, now: bool, channel: &Channel) -> Result<(), InitError> {
+        let Some(filter) = self.filter.filter(|_| now) else { return Ok(()) };
+        let flags = filter.load_flags();
+        match seccomp::load(filter.bytes(), flags).step(InitError::Seccomp)? {
+            Some(listener) => say(channel, &Report::Listener, Some(listener.as_fd())),
+            None => Ok(()),
         }
-        seccomp::load(self.filter).step(InitError::Seccomp)
     }
 
     fn become_user(&self) -> Result<(), InitError> {
@@ -308,44 +350,5 @@ fn directory(process: &Process) -> Result<String, RuntimeError> {
             "working directory {} is not absolute",
             process.cwd().display()
         ))),
-    }
-}
-
-fn capability_sets(sets: Option<&LinuxCapabilities>) -> Result<Capabilities, RuntimeError> {
-    let bits = |names: Option<&CapabilityNames>| -> Result<u64, RuntimeError> {
-        names.into_iter().flatten().try_fold(0, |bits, name| {
-            let one = caps::bit(&name.to_string())
-                .ok_or_else(|| RuntimeError::unfit(format_args!("unknown capability {name}")))?;
-            Ok(bits | one)
-        })
-    };
-    let Some(sets) = sets else {
-        return Ok(Capabilities::default());
-    };
-    Ok(Capabilities {
-        bounding: bits(sets.bounding().as_ref())?,
-        effective: bits(sets.effective().as_ref())?,
-        permitted: bits(sets.permitted().as_ref())?,
-    })
-}
-
-const fn resource(kind: PosixRlimitType) -> Resource {
-    match kind {
-        PosixRlimitType::RlimitCpu => Resource::Cpu,
-        PosixRlimitType::RlimitFsize => Resource::Fsize,
-        PosixRlimitType::RlimitData => Resource::Data,
-        PosixRlimitType::RlimitStack => Resource::Stack,
-        PosixRlimitType::RlimitCore => Resource::Core,
-        PosixRlimitType::RlimitRss => Resource::Rss,
-        PosixRlimitType::RlimitNproc => Resource::Nproc,
-        PosixRlimitType::RlimitNofile => Resource::Nofile,
-        PosixRlimitType::RlimitMemlock => Resource::Memlock,
-        PosixRlimitType::RlimitAs => Resource::As,
-        PosixRlimitType::RlimitLocks => Resource::Locks,
-        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
-        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
-        PosixRlimitType::RlimitNice => Resource::Nice,
-        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
-        PosixRlimitType::RlimitRttime => Resource::Rttime,
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     InitError, devices,
     error::Step as _,
+    hooks::{AtStart, InnerHooks},
     plan::Plan,
     protocol::{Order, Report, expect_order, say},
     rootfs::{self, Built},
@@ -24,33 +25,56 @@ pub(super) fn run(plan: Plan<'_>, group: Option<&Cgroup>, channel: &Channel) -> 
     report.exit_code()
 }
 
-fn steps(plan: Plan<'_>, group: Option<&Cgroup>, channel: &Channel) -> Result<Report, InitError> {
+fn steps(
+    mut plan: Plan<'_>,
+    group: Option<&Cgroup>,
+    channel: &Channel,
+) -> Result<Report, InitError> {
     if let Some(group) = group {
         group.join().step(InitError::ControlGroup)?;
     }
-    if plan.has_cgroup_namespace {
+    if plan.namespaces.has_cgroup {
         // It takes the group of this moment as its root.
         namespace::unshare_cgroup()
             .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })?;
     }
     // Files and directories made here get the modes they are given.
     program::set_umask(0);
-    for join in &plan.joins {
-        namespace::enter(&join.file, join.kind)
-            .step(|cause| InitError::Namespace { name: join.path.display().to_string(), cause })?;
+    if plan.namespaces.ids.is_some() {
+        // Before that its ids mean nothing.
+        expect_order(channel, &Order::Mapped)?;
     }
+    plan.namespaces.enter()?;
     set_attributes(&plan.execution.attributes)?;
+    plan.namespaces.become_root()?;
     namespace::set_names(&plan.host, &plan.domain).step(InitError::HostName)?;
-    let Built { root, dev } = rootfs::build(&plan)?;
-    let prepared = plan.execution.prepare(&root, channel)?;
+    if plan.namespaces.joins_mounts() {
+        let root = rootfs::of_others(&plan)?;
+        let hooks = run_hooks(plan.hooks.take(), channel)?;
+        let prepared = plan.execution.prepare(&root, channel)?.after(hooks);
+        mount::change_root(&root).step(InitError::Pivot)?;
+        return Ok(prepared.take_over(channel, || expect_order(channel, &Order::Start)));
+    }
+    let Built { root, dev } = rootfs::build(&mut plan)?;
+    let hooks = run_hooks(plan.hooks.take(), channel)?;
+    let prepared = plan.execution.prepare(&root, channel)?.after(hooks);
     if let (Some(dev), Some(terminal)) = (&dev, prepared.terminal()) {
         devices::show_console(std::os::fd::AsFd::as_fd(dev), terminal).step(InitError::Terminal)?;
     }
-    if plan.is_root_read_only {
+    if plan.root.is_read_only {
         mount::restrict(&root, Attributes::MOUNT_ATTR_RDONLY, false).step(InitError::ReadOnly)?;
     }
     mount::pivot_to(&root).step(InitError::Pivot)?;
+    if let Some((kind, is_recursive)) = plan.root.propagation {
+        // Only now: what is shared cannot become the root.
+        mount::propagate(&root, kind, is_recursive).step(InitError::Propagation)?;
+    }
     Ok(prepared.take_over(channel, || expect_order(channel, &Order::Start)))
+}
+
+/// Runs the hooks of the creation, and gives those of the start.
+fn run_hooks(hooks: Option<InnerHooks>, channel: &Channel) -> Result<AtStart, InitError> {
+    hooks.map_or_else(|| Ok(AtStart::default()), |hooks| hooks.at_creation(channel))
 }
 
 /// Writes attributes of this process while the host's `/proc` is still there.

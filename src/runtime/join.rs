@@ -10,9 +10,8 @@ use super::{
     error::Step as _,
     execution::Execution,
     init::set_attributes,
-    plan::flag,
+    namespaces::flag,
     protocol::{Report, await_execution, say},
-    seccomp,
 };
 use crate::sys::{
     cgroup::Cgroup, channel::Channel, clone, namespace, process::ProcessId, program, root::Root,
@@ -25,7 +24,8 @@ use crate::sys::{
 pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     let container = setup.spec.process().as_ref().unwrap_or(setup.process);
     let execution = Execution::resolve(setup.process, container, setup.user, setup.stdio)?
-        .filtered(setup.seccomp.map_or(&[], seccomp::Program::bytes));
+        .of_container(setup.spec.linux().as_ref())?
+        .filtered(setup.seccomp);
     let namespaces = namespaces(setup.spec);
     let (channel, theirs) = Channel::pair()?;
     let target = setup.cgroup.and_then(Cgroup::clone_target);
@@ -34,13 +34,18 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     let body = move || run(execution, late, container, namespaces, &theirs);
     let group = target.as_ref().map(OwnedFd::as_fd);
     let (child, channel) = if namespaces.contains(CloneFlags::CLONE_NEWPID) {
-        clone::spawn_among(container, group, channel, body)?
+        let entries = [(container, CloneFlags::CLONE_NEWPID)];
+        clone::spawn_among(&entries, CloneFlags::empty(), group, channel, body)?
     } else {
         clone::spawn(CloneFlags::empty(), group, channel, body)?
     };
     let child = Unproven::new(child);
     let process = ProcessId::of(child.pid)?;
-    let terminal = await_execution(&channel, child.pidfd())?;
+    let deliver = |listener: OwnedFd| {
+        let filter = setup.seccomp.map(|filter| filter.deliver(listener.as_fd(), process.pid));
+        filter.unwrap_or(Ok(())).map_err(RuntimeError::from)
+    };
+    let terminal = await_execution(&channel, child.pidfd(), deliver)?;
     Ok(Running { process, pidfd: child.keep()?, terminal })
 }
 
@@ -78,9 +83,11 @@ fn steps(
         .step(|cause| InitError::Attribute { name: "dumpable".to_owned(), cause })?;
     program::set_umask(0);
     set_attributes(&execution.attributes)?;
+    execution.affinity.apply(false)?;
     if let Some(group) = group {
         group.join().step(InitError::ControlGroup)?;
     }
+    execution.affinity.apply(true)?;
     namespace::enter(container, namespaces - CloneFlags::CLONE_NEWPID)
         .step(|cause| InitError::Namespace { name: "of the container".to_owned(), cause })?;
     let root = Root::own().step(|cause| InitError::Root { at: "/".to_owned(), cause })?;

@@ -1,25 +1,34 @@
 //! The mounts of a spec, their options read.
 
-use std::path::PathBuf;
+mod options;
 
-use oci_spec::runtime::{Mount, Spec};
+use std::path::{Path, PathBuf};
 
+use oci_spec::runtime::{LinuxIdMapping, Mount, Spec};
+
+use self::options::Options;
 use super::RuntimeError;
-use crate::sys::{cgroup::Hierarchies, mount::Attributes};
+use crate::sys::{
+    cgroup::Hierarchies,
+    idmap::{IdMaps, Range},
+    mount::{self, Attributes, Change, Propagation},
+};
 
 /// One mount, ready to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct PlannedMount {
     /// The absolute path inside.
     pub(super) target: String,
     /// What is mounted.
     pub(super) source: Source,
-    /// `nodev` among them wherever the container could make a device node.
-    pub(super) attributes: Attributes,
+    /// Attributes of the mount, and then those of it and the mounts below it.
+    pub(super) changes: [Change; 2],
+    /// How mounts below it travel, and whether that goes for the mounts below too; in this order.
+    pub(super) propagation: Vec<(Propagation, bool)>,
 }
 
 /// What a mount shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Source {
     /// A file or directory of the host.
     Bind {
@@ -27,8 +36,8 @@ pub(super) enum Source {
         path: PathBuf,
         /// Whether with the mounts below it.
         is_recursive: bool,
-        /// Whether later mounts of the host below it appear (`rslave`).
-        follows_host: bool,
+        /// A copy that was made outside already.
+        ready: Option<mount::Mount>,
     },
     /// A file system of its own.
     Filesystem {
@@ -36,10 +45,49 @@ pub(super) enum Source {
         kind: String,
         /// Its options; the value is empty for a flag.
         options: Vec<(String, String)>,
+        /// Whether it begins with what the image has there (`tmpcopyup`).
+        copies_up: bool,
     },
     /// The control groups.
     Cgroup(Hierarchies),
+    /// What is mounted there already, changed.
+    Remount {
+        /// Options for the file system; the value is empty for a flag.
+        options: Vec<(String, String)>,
+    },
 }
+
+/// What of the container decides how its mounts are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Whether this process is root of a user namespace only.
+    pub(super) is_rootless: bool,
+    /// Whether it is in another user namespace, so that the host's files must be reached before.
+    pub(super) enters_user: bool,
+    /// The ids of the user namespace that it gets.
+    pub(super) ids: Option<&'a IdMaps>,
+}
+
+/// Files of `/proc` that may be shown from elsewhere, because they tell how big the machine is (what lxcfs emulates; runc's list).
+const EMULATED: [&str; 11] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+    "/proc/loadavg",
+    "/proc/slabinfo",
+    "/proc/net/dev",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/sys/crypto/fips_enabled",
+];
+
+/// Kinds whose name is usually given as their source too.
+const SOURCELESS: [&str; 7] = ["proc", "sysfs", "mqueue", "devpts", "tmpfs", "cgroup", "cgroup2"];
+
+/// The longest string that `fsconfig(2)` takes, in bytes (its buffer has 256, the last is zero).
+pub(super) const LONGEST_OPTION: usize = 255;
 
 impl PlannedMount {
     /// Names what is mounted, for messages.
@@ -48,157 +96,223 @@ impl PlannedMount {
             Source::Bind { path, .. } => path.display().to_string(),
             Source::Filesystem { kind, .. } => kind.clone(),
             Source::Cgroup(_) => "cgroup".to_owned(),
+            Source::Remount { .. } => "other options".to_owned(),
         }
     }
 
     /// Tells whether it is part of the system that every container has: there, a link of the image is not followed.
     pub(super) fn is_of_system(&self) -> bool {
-        ["/proc", "/sys", "/dev"].iter().any(|top| {
-            self.target
-                .strip_prefix(top)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }) && !matches!(self.source, Source::Bind { .. })
+        let is_bind = matches!(self.source, Source::Bind { .. });
+        let is_below = |top| {
+            let rest = self.target.strip_prefix(top);
+            rest.is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('/'))
+        };
+        is_below("/proc") || (["/sys", "/dev"].into_iter().any(is_below) && !is_bind)
+    }
+
+    /// Tells whether it is the container's own procfs.
+    pub(super) fn is_proc(&self) -> bool {
+        matches!(&self.source, Source::Filesystem { kind, .. } if kind == "proc")
+            && self.target == "/proc"
+    }
+
+    /// Tells whether it may lie inside of `/proc`.
+    pub(super) fn may_be_in_proc(&self) -> bool {
+        match self.source {
+            Source::Bind { .. } => EMULATED.contains(&self.target.as_str()),
+            Source::Remount { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Gives what a new file system has as attributes.
+    pub(super) fn attributes(&self) -> Attributes {
+        let [one, all] = self.changes;
+        one.then(all).of_new()
+    }
+
+    /// Tells whether mounts travel between the source and here.
+    pub(super) fn travels(&self) -> bool {
+        let mut kinds = self.propagation.iter().map(|(kind, _)| *kind);
+        kinds.any(|kind| matches!(kind, Propagation::Slave | Propagation::Shared))
     }
 }
 
 /// Reads all mounts of a spec.
-pub(super) fn resolve(spec: &Spec, is_rootless: bool) -> Result<Vec<PlannedMount>, RuntimeError> {
+pub(super) fn resolve(
+    spec: &Spec,
+    surroundings: Surroundings<'_>,
+) -> Result<Vec<PlannedMount>, RuntimeError> {
     let mut mounts = Vec::new();
     for mount in spec.mounts().iter().flatten() {
-        mounts.extend(resolve_one(mount, is_rootless)?);
+        mounts.extend(resolve_one(mount, surroundings)?);
     }
     Ok(mounts)
 }
 
-fn resolve_one(mount: &Mount, is_rootless: bool) -> Result<Option<PlannedMount>, RuntimeError> {
+fn resolve_one(
+    mount: &Mount,
+    surroundings: Surroundings<'_>,
+) -> Result<Option<PlannedMount>, RuntimeError> {
     let unfit = |reason: &str| {
         RuntimeError::unfit(format_args!("mount {}: {reason}", mount.destination().display()))
     };
-    let target = mount
-        .destination()
-        .to_str()
-        .filter(|target| target.starts_with('/'))
-        .ok_or_else(|| unfit("its path is not absolute"))?;
+    let target =
+        target(mount.destination()).ok_or_else(|| unfit("its path is empty or not UTF-8"))?;
     let options = Options::parse(mount.options().as_deref().unwrap_or_default());
     let kind = mount.typ().as_deref().unwrap_or_default();
-    let mut attributes = options.attributes;
+    let is_bind = options.bind.is_some() || matches!(kind, "" | "bind" | "none");
+    if options.copies_up && (is_bind || kind != "tmpfs") {
+        return Err(unfit("tmpcopyup is for a tmpfs only"));
+    }
+    if maps_owners(mount, &options) && (!is_bind || options.is_remount) {
+        return Err(unfit("only a bind can have idmap or uidMappings and gidMappings"));
+    }
+    let changes = [options.top, options.whole];
+    if let Some((word, _)) = options.filesystem.first().filter(|_| is_bind) {
+        return Err(unfit(&format!("option {word} is unknown, or not for a bind")));
+    }
     let source = match kind {
-        _ if options.is_bind || matches!(kind, "" | "bind" | "none") => {
-            attributes |= Attributes::MOUNT_ATTR_NODEV;
-            if !options.rest.is_empty() {
-                return Err(unfit(&format!("unknown option {}", options.rest[0].0)));
-            }
-            Source::Bind {
-                path: mount.source().clone().ok_or_else(|| unfit("it has no source"))?,
-                is_recursive: options.is_recursive,
-                follows_host: options.follows_host,
-            }
-        }
-        "cgroup" | "cgroup2" => match Hierarchies::to_mount(is_rootless) {
+        _ if options.is_remount => Source::Remount { options: options.filesystem },
+        _ if is_bind => bind(mount, &options, surroundings)?,
+        "cgroup" | "cgroup2" => match Hierarchies::to_mount(surroundings.is_rootless) {
             Some(hierarchies) => Source::Cgroup(hierarchies),
             None => return Ok(None),
         },
-        "proc" | "sysfs" | "mqueue" | "devpts" | "tmpfs" => {
-            // A terminal is a device; everywhere else a device node is one that the container has made itself.
-            if kind != "devpts" {
-                attributes |= Attributes::MOUNT_ATTR_NODEV;
-            }
-            Source::Filesystem { kind: kind.to_owned(), options: options.rest }
-        }
-        _ => return Err(unfit(&format!("file system {kind} cannot be mounted"))),
+        _ => Source::Filesystem {
+            kind: kind.to_owned(),
+            options: told(kind, mount.source().as_deref(), &options)
+                .map_err(|reason| unfit(&reason))?,
+            copies_up: options.copies_up,
+        },
     };
-    Ok(Some(PlannedMount { target: target.to_owned(), source, attributes }))
+    let planned = PlannedMount { target, source, changes, propagation: options.propagation };
+    if planned.target == "/proc" && !is_bind && !planned.is_proc() && !options.is_remount {
+        return Err(unfit(&format!("file system {kind} cannot take the place of proc")));
+    }
+    Ok(Some(planned))
 }
 
-/// Mount options as `mount(8)` writes them.
-#[derive(Debug)]
-struct Options {
-    attributes: Attributes,
-    is_bind: bool,
-    is_recursive: bool,
-    follows_host: bool,
-    rest: Vec<(String, String)>,
+/// Reads `linux.rootfsPropagation`; nothing when it is empty.
+pub(super) fn root_propagation(text: &str) -> Result<Option<(Propagation, bool)>, RuntimeError> {
+    let options = Options::parse(&[text.to_owned()]);
+    match options.propagation.as_slice() {
+        [] if text.is_empty() => Ok(None),
+        [one] => Ok(Some(*one)),
+        _ => Err(RuntimeError::unfit(format_args!("linux.rootfsPropagation {text} is unknown"))),
+    }
 }
 
-impl Options {
-    fn parse(words: &[String]) -> Self {
-        let mut options = Self {
-            attributes: Attributes::empty(),
-            is_bind: false,
-            is_recursive: false,
-            follows_host: false,
-            rest: Vec::new(),
+/// Makes a path absolute and takes `.`, `..` and double slashes out of it; config.md lets it be relative to `/`.
+fn target(path: &Path) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.to_str().filter(|text| !text.is_empty())?.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    Some(format!("/{}", parts.join("/")))
+}
+
+/// Plans a bind. What must be copied from the host's own mounts, before those of the container are cut off from them, is copied now.
+fn bind(
+    mount: &Mount,
+    options: &Options,
+    surroundings: Surroundings<'_>,
+) -> Result<Source, RuntimeError> {
+    let unfit = |reason: &str| {
+        RuntimeError::unfit(format_args!("mount {}: {reason}", mount.destination().display()))
+    };
+    let path = mount.source().clone().ok_or_else(|| unfit("it has no source"))?;
+    let is_recursive = options.bind.unwrap_or(false);
+    let is_shared = options.propagation.iter().any(|(kind, _)| *kind == Propagation::Shared);
+    let mut ready = None;
+    if maps_owners(mount, options) || is_shared || surroundings.enters_user {
+        ready = Some(mount::Mount::copy_path(&path, is_recursive)?);
+    }
+    if let Some(copy) = ready.as_ref().filter(|_| maps_owners(mount, options)) {
+        let own = id_maps(mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
+        let ids = own
+            .as_ref()
+            .or(surroundings.ids)
+            .ok_or_else(|| unfit("idmap needs mappings, or a user namespace that has some"))?;
+        copy.map_owners(ids.namespace()?, options.maps_owners.unwrap_or(false))
+            .map_err(|error| unfit(&format!("its owners cannot be mapped: {error}")))?;
+    }
+    Ok(Source::Bind { path, is_recursive, ready })
+}
+
+fn maps_owners(mount: &Mount, options: &Options) -> bool {
+    let has =
+        |list: &Option<Vec<LinuxIdMapping>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    options.maps_owners.is_some() || has(mount.uid_mappings()) || has(mount.gid_mappings())
+}
+
+/// Takes the mappings of a spec; `None` when there are none.
+pub(super) fn id_maps(
+    users: Option<&[LinuxIdMapping]>,
+    groups: Option<&[LinuxIdMapping]>,
+) -> Option<IdMaps> {
+    let ranges = |list: Option<&[LinuxIdMapping]>| -> Vec<Range> {
+        let range = |one: &LinuxIdMapping| Range {
+            inside: one.container_id(),
+            outside: one.host_id(),
+            count: one.size(),
         };
-        for word in words {
-            options.add(word);
-        }
-        options
-    }
+        list.unwrap_or_default().iter().map(range).collect()
+    };
+    let maps = IdMaps { users: ranges(users), groups: ranges(groups) };
+    (!maps.users.is_empty() || !maps.groups.is_empty()).then_some(maps)
+}
 
-    fn add(&mut self, word: &str) {
-        match word {
-            "bind" => self.is_bind = true,
-            "rbind" => (self.is_bind, self.is_recursive) = (true, true),
-            "slave" | "rslave" => self.follows_host = true,
-            "ro" | "rro" => self.attributes |= Attributes::MOUNT_ATTR_RDONLY,
-            "nosuid" => self.attributes |= Attributes::MOUNT_ATTR_NOSUID,
-            "nodev" => self.attributes |= Attributes::MOUNT_ATTR_NODEV,
-            "noexec" => self.attributes |= Attributes::MOUNT_ATTR_NOEXEC,
-            "noatime" => self.attributes |= Attributes::MOUNT_ATTR_NOATIME,
-            "nodiratime" => self.attributes |= Attributes::MOUNT_ATTR_NODIRATIME,
-            "strictatime" => self.attributes |= Attributes::MOUNT_ATTR_STRICTATIME,
-            // What is so anyway, here.
-            "defaults" | "rw" | "suid" | "exec" | "relatime" | "private" | "rprivate" | "" => {}
-            _ => {
-                let (key, value) = word.split_once('=').unwrap_or((word, ""));
-                self.rest.push((key.to_owned(), value.to_owned()));
-            }
+/// Gives what a new file system is told: its source, whether its device may be written, and its options.
+fn told(
+    kind: &str,
+    source: Option<&Path>,
+    options: &Options,
+) -> Result<Vec<(String, String)>, String> {
+    let mut told = Vec::new();
+    if let Some(source) = source.and_then(Path::to_str).filter(|source| {
+        // What the kernel says anyway need not be told.
+        !(source.is_empty() || SOURCELESS.contains(&kind) && *source == kind)
+    }) {
+        told.push(("source".to_owned(), source.to_owned()));
+        let both = options.top.then(options.whole).of_new();
+        if source.starts_with('/') && both.contains(Attributes::MOUNT_ATTR_RDONLY) {
+            told.push(("ro".to_owned(), String::new()));
         }
     }
+    for (key, value) in &options.filesystem {
+        match (kind, key.as_str()) {
+            // One by one they may be longer together than one option.
+            ("overlay", "lowerdir") => {
+                told.extend(layers(value).into_iter().map(|layer| ("lowerdir+".to_owned(), layer)));
+            }
+            _ => told.push((key.clone(), value.clone())),
+        }
+    }
+    match told.iter().find(|(_, value)| value.len() > LONGEST_OPTION) {
+        Some((key, _)) => Err(format!("option {key} is longer than {LONGEST_OPTION} bytes")),
+        None => Ok(told),
+    }
+}
+
+/// Splits the lower directories of an overlay, where `\\:` is a colon of a name (overlayfs.rst).
+fn layers(text: &str) -> Vec<String> {
+    let mut layers = vec![String::new()];
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        let Some(last) = layers.last_mut() else { break };
+        match letter {
+            ':' => layers.push(String::new()),
+            '\\' => last.extend(letters.next()),
+            _ => last.push(letter),
+        }
+    }
+    layers
 }
 
 #[cfg(test)]
-mod tests {
-    use oci_spec::runtime::MountBuilder;
-
-    use super::*;
-
-    fn planned(kind: &str, options: &[&str]) -> Result<Option<PlannedMount>, RuntimeError> {
-        let options: Vec<String> = options.iter().map(|&text| text.to_owned()).collect();
-        let mount = MountBuilder::default()
-            .destination("/there")
-            .typ(kind)
-            .source("/here")
-            .options(options)
-            .build()
-            .unwrap();
-        resolve_one(&mount, false)
-    }
-
-    #[test]
-    fn options_are_sorted_into_attributes_and_the_file_systems_own() {
-        let mount =
-            planned("tmpfs", &["nosuid", "size=65536k", "mode=755", "rw"]).unwrap().unwrap();
-        assert_eq!(mount.attributes, Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NODEV);
-        let Source::Filesystem { options, .. } = mount.source else { panic!("{mount:?}") };
-        assert_eq!(options.len(), 2);
-        assert_eq!(options[0], ("size".to_owned(), "65536k".to_owned()));
-    }
-
-    #[test]
-    fn what_the_container_can_write_has_no_devices() {
-        for kind in ["bind", "tmpfs"] {
-            let mount = planned(kind, &[]).unwrap().unwrap();
-            assert!(mount.attributes.contains(Attributes::MOUNT_ATTR_NODEV), "{kind}");
-        }
-        let mount = planned("devpts", &[]).unwrap().unwrap();
-        assert!(!mount.attributes.contains(Attributes::MOUNT_ATTR_NODEV));
-    }
-
-    #[test]
-    fn unknown_kinds_and_options_are_refused() {
-        assert!(planned("ext4", &[]).is_err());
-        assert!(planned("bind", &["rbind", "shared"]).is_err());
-        assert!(planned("bind", &["rbind", "suid,dev"]).is_err());
-    }
-}
+mod tests;

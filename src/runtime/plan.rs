@@ -1,22 +1,23 @@
 //! The spec with every option resolved: what [`super::init`] does from top to bottom, asking nothing any more.
 
-use std::{os::fd::OwnedFd, path::PathBuf};
-
 use nix::sched::CloneFlags;
-use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Root, Spec};
 
-use super::{Rootfs, RuntimeError, Setup, execution::Execution, mounts::PlannedMount, seccomp};
-use crate::sys::namespace;
+use super::{
+    Rootfs, RuntimeError, Setup, check,
+    devices::{self, PlannedDevice},
+    execution::Execution,
+    hooks::InnerHooks,
+    mounts::{self, PlannedMount, Surroundings},
+    namespaces::Namespaces,
+};
+use crate::sys::mount::{Mount, Propagation};
 
 /// A container to be made.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    /// Namespaces made together with the process.
-    pub(super) namespaces: CloneFlags,
-    /// Namespaces of others that it joins.
-    pub(super) joins: Vec<Join>,
-    /// Whether it gets a control group namespace, once it is in its group.
-    pub(super) has_cgroup_namespace: bool,
+    /// Namespaces, made and joined.
+    pub(super) namespaces: Namespaces,
     /// Whether this runs as root of a user namespace.
     pub(super) is_rootless: bool,
     /// Host name; empty to leave it.
@@ -24,123 +25,101 @@ pub(super) struct Plan<'a> {
     /// Domain name; empty to leave it.
     pub(super) domain: String,
     /// The root file system.
-    pub(super) rootfs: Rootfs,
+    pub(super) root: PlannedRoot,
     /// What is mounted in it, in this order.
     pub(super) mounts: Vec<PlannedMount>,
+    /// Devices that are made besides those of every container.
+    pub(super) devices: Vec<PlannedDevice>,
     /// Kernel parameters: name below `/proc/sys` with slashes, value.
     pub(super) parameters: Vec<(String, String)>,
     /// Paths that are hidden.
     pub(super) masked: Vec<String>,
     /// Paths that refuse writes.
     pub(super) read_only: Vec<String>,
-    /// Whether the root file system refuses writes.
-    pub(super) is_root_read_only: bool,
+    /// Hooks that the first process runs.
+    pub(super) hooks: Option<InnerHooks>,
     /// The program, and as whom.
     pub(super) execution: Execution<'a>,
 }
 
-/// A namespace of others.
+/// A root file system to be mounted.
 #[derive(Debug)]
-pub(super) struct Join {
-    /// Its path, for messages.
-    pub(super) path: PathBuf,
-    /// Which kind.
-    pub(super) kind: CloneFlags,
-    /// Open.
-    pub(super) file: OwnedFd,
+pub(super) struct PlannedRoot {
+    /// Where it comes from.
+    pub(super) source: Rootfs,
+    /// How mounts travel from and to it in the end, and whether that goes for the mounts below too.
+    pub(super) propagation: Option<(Propagation, bool)>,
+    /// Whether device nodes in it work.
+    pub(super) has_devices: bool,
+    /// Whether it refuses writes.
+    pub(super) is_read_only: bool,
+    /// A copy of the directory's mount, where it must be reached before a user namespace is entered.
+    pub(super) ready: Option<Mount>,
+}
+
+impl PlannedRoot {
+    fn resolve(spec: &Spec, source: Rootfs, has_group: bool) -> Result<Self, RuntimeError> {
+        let linux = spec.linux().as_ref();
+        let propagation = linux.and_then(|linux| linux.rootfs_propagation().as_deref());
+        Ok(Self {
+            propagation: propagation.map_or(Ok(None), mounts::root_propagation)?,
+            // An overlay is the engine's, and holds only what the container may make. A directory is somebody else's bundle, whose device nodes
+            // count; without a control group nothing would say which of them.
+            has_devices: matches!(source, Rootfs::Directory(_)) && has_group,
+            is_read_only: spec.root().as_ref().and_then(Root::readonly).unwrap_or(false),
+            ready: None,
+            source,
+        })
+    }
+
+    fn opened_for(mut self, namespaces: &Namespaces) -> Result<Self, RuntimeError> {
+        if let (Rootfs::Directory(path), true) = (&self.source, namespaces.enters_user()) {
+            self.ready = Some(Mount::copy_path(path, true)?);
+        }
+        Ok(self)
+    }
 }
 
 impl<'a> Plan<'a> {
     /// Resolves everything that can be resolved outside of the container, and refuses what cannot be done.
     pub(super) fn resolve(setup: Setup<'a>) -> Result<Self, RuntimeError> {
         let spec = setup.spec;
+        check::check(spec)?;
+        let filter = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+        if filter.is_some() && setup.seccomp.is_none() {
+            // It is the caller's to compile, once for all programs of the container.
+            return Err(RuntimeError::unfit("linux.seccomp: it was not compiled"));
+        }
         let process =
             spec.process().as_ref().ok_or_else(|| RuntimeError::unfit("it has no process"))?;
         let linux = spec.linux().as_ref();
-        let namespaces =
-            Namespaces::resolve(linux.and_then(|linux| linux.namespaces().as_deref()))?;
-        if linux.is_some_and(|linux| linux.devices().as_ref().is_some_and(|list| !list.is_empty()))
-        {
-            return Err(RuntimeError::unfit("devices of the host cannot be given"));
-        }
+        let namespaces = Namespaces::resolve(spec)?;
         let paths = |paths: Option<&Vec<String>>| paths.cloned().unwrap_or_default();
         Ok(Self {
-            parameters: parameters(spec, namespaces.made)?,
-            mounts: super::mounts::resolve(spec, setup.rootless)?,
+            parameters: parameters(spec, namespaces.own()?)?,
+            mounts: mounts::resolve(
+                spec,
+                Surroundings {
+                    is_rootless: setup.rootless,
+                    enters_user: namespaces.enters_user(),
+                    ids: namespaces.ids.as_ref(),
+                },
+            )?,
+            hooks: InnerHooks::resolve(spec)?,
+            devices: devices::resolve(linux.and_then(|linux| linux.devices().as_deref()))?,
             masked: paths(linux.and_then(|linux| linux.masked_paths().as_ref())),
             read_only: paths(linux.and_then(|linux| linux.readonly_paths().as_ref())),
-            namespaces: namespaces.made,
-            joins: namespaces.joined,
-            has_cgroup_namespace: namespaces.has_cgroup,
             is_rootless: setup.rootless,
             host: spec.hostname().clone().unwrap_or_default(),
             domain: spec.domainname().clone().unwrap_or_default(),
-            rootfs: setup.rootfs,
-            is_root_read_only: spec
-                .root()
-                .as_ref()
-                .and_then(oci_spec::runtime::Root::readonly)
-                .unwrap_or(false),
+            root: PlannedRoot::resolve(spec, setup.rootfs, setup.cgroup.is_some())?
+                .opened_for(&namespaces)?,
             execution: Execution::resolve(process, process, setup.user, setup.stdio)?
-                .filtered(setup.seccomp.map_or(&[], seccomp::Program::bytes)),
+                .of_container(linux)?
+                .filtered(setup.seccomp),
+            namespaces,
         })
     }
-}
-
-/// The namespaces of a spec, sorted by what is done with them.
-#[derive(Debug)]
-struct Namespaces {
-    made: CloneFlags,
-    joined: Vec<Join>,
-    has_cgroup: bool,
-}
-
-impl Namespaces {
-    fn resolve(list: Option<&[LinuxNamespace]>) -> Result<Self, RuntimeError> {
-        let mut namespaces =
-            Self { made: CloneFlags::empty(), joined: Vec::new(), has_cgroup: false };
-        for namespace in list.unwrap_or_default() {
-            namespaces.add(namespace)?;
-        }
-        if namespaces.made.contains(CloneFlags::CLONE_NEWNS) {
-            return Ok(namespaces);
-        }
-        Err(RuntimeError::unfit("it has no mount namespace of its own"))
-    }
-
-    fn add(&mut self, namespace: &LinuxNamespace) -> Result<(), RuntimeError> {
-        let kind = namespace.typ();
-        let flag = flag(kind);
-        match namespace.path() {
-            None if kind == LinuxNamespaceType::Cgroup => self.has_cgroup = true,
-            None if matches!(kind, LinuxNamespaceType::User | LinuxNamespaceType::Time) => {
-                return Err(RuntimeError::unfit(format_args!(
-                    "a new {kind} namespace cannot be made"
-                )));
-            }
-            None => self.made |= flag,
-            Some(path) if may_join(kind) => self.joined.push(Join {
-                path: path.clone(),
-                kind: flag,
-                file: namespace::open(path)?,
-            }),
-            Some(_) => {
-                return Err(RuntimeError::unfit(format_args!(
-                    "the {kind} namespace of others cannot be joined"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The flag of `clone(2)`; the enumeration of the spec has the same numbers.
-pub(super) const fn flag(kind: LinuxNamespaceType) -> CloneFlags {
-    CloneFlags::from_bits_retain(kind as i32)
-}
-
-const fn may_join(kind: LinuxNamespaceType) -> bool {
-    matches!(kind, LinuxNamespaceType::Network | LinuxNamespaceType::Ipc | LinuxNamespaceType::Uts)
 }
 
 /// Takes only parameters that belong to a namespace of the container: all others are the host's.
@@ -149,15 +128,29 @@ fn parameters(spec: &Spec, made: CloneFlags) -> Result<Vec<(String, String)>, Ru
     list.into_iter()
         .flatten()
         .map(|(name, value)| {
-            let path = name.replace('.', "/");
-            if path.split('/').any(str::is_empty) || !made.contains(owner_of(&path)) {
+            let path = parameter_path(name);
+            let is_odd = |part: &str| matches!(part, "" | "." | "..");
+            if path.split('/').any(is_odd) || !made.contains(owner_of(&path)) {
                 return Err(RuntimeError::unfit(format_args!(
-                    "kernel parameter {name} belongs to the host"
+                    "linux.sysctl: kernel parameter {name} belongs to the host"
                 )));
             }
             Ok((path, value.clone()))
         })
         .collect()
+}
+
+/// Turns a name into a path below `/proc/sys`: where the first separator is a dot, a slash stands for a dot in a name (`sysctl(8)`).
+fn parameter_path(name: &str) -> String {
+    let swap = |letter| match letter {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    match name.find(['.', '/']).and_then(|at| name.as_bytes().get(at)) {
+        Some(b'/') => name.to_owned(),
+        _ => name.chars().map(swap).collect(),
+    }
 }
 
 /// Which namespace a parameter belongs to (`namespaces(7)`); all flags at once for none.
@@ -176,6 +169,8 @@ fn owner_of(path: &str) -> CloneFlags {
         CloneFlags::CLONE_NEWNET
     } else if IPC.contains(&path) || path.starts_with("fs/mqueue/") {
         CloneFlags::CLONE_NEWIPC
+    } else if matches!(path, "kernel/domainname" | "kernel/hostname") {
+        CloneFlags::CLONE_NEWUTS
     } else {
         CloneFlags::all()
     }
@@ -200,12 +195,33 @@ mod tests {
             assert_eq!(all.contains(owner_of(name)), allowed, "{name}");
         }
         assert!(!CloneFlags::CLONE_NEWNS.contains(owner_of("net/ipv4/ip_forward")));
+        assert!(CloneFlags::CLONE_NEWUTS.contains(owner_of("kernel/domainname")));
     }
 
+    /// CVE-2022-0811: nothing that is said about one parameter reaches another. Seen to fail without the test for `..`.
     #[test]
-    fn the_numbers_of_the_spec_are_those_of_clone() {
-        assert_eq!(flag(LinuxNamespaceType::Mount), CloneFlags::CLONE_NEWNS);
-        assert_eq!(flag(LinuxNamespaceType::Network), CloneFlags::CLONE_NEWNET);
-        assert_eq!(flag(LinuxNamespaceType::Pid), CloneFlags::CLONE_NEWPID);
+    fn cve_2022_0811_no_name_leads_to_another_parameter() {
+        let refused = |name: &str| {
+            let mut linux = oci_spec::runtime::Linux::default();
+            linux.set_sysctl(Some([(name.to_owned(), "1".to_owned())].into()));
+            let mut spec = Spec::default();
+            spec.set_linux(Some(linux));
+            parameters(&spec, CloneFlags::CLONE_NEWNET).is_err()
+        };
+        for name in [
+            "net/../kernel/core_pattern",
+            "net.../kernel",
+            "net//x",
+            "net.ipv4..x",
+            "kernel.core_pattern",
+            "net.ipv4.ip_forward+kernel.core_pattern=x/../../kernel/core_pattern",
+        ] {
+            let leaves = !parameter_path(name).starts_with("net/")
+                || parameter_path(name).split('/').any(|part| part == ".." || part.is_empty());
+            assert_eq!(refused(name), leaves, "{name} {}", parameter_path(name));
+        }
+        assert!(refused("net/../kernel/core_pattern") && !refused("net.ipv4.ip_forward"));
+        assert_eq!(parameter_path("net.ipv4.conf.eth0/1.x"), "net/ipv4/conf/eth0.1/x");
+        assert_eq!(parameter_path("net/ipv4/conf/eth0.1/x"), "net/ipv4/conf/eth0.1/x");
     }
 }

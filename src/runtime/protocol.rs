@@ -1,6 +1,7 @@
 //! What monitor and first process say to each other until the program is executed.
 //!
-//! Monitor: [`Order::Start`]. First process: [`Report::Terminal`] if there is one, [`Report::Executing`], and then either
+//! Monitor: [`Order::Start`]; before it [`Order::Mapped`] if there is a user namespace to be made, and [`Order::Hooked`] if there are hooks, for which
+//! [`Report::Mounted`] asks. First process: [`Report::Terminal`] and [`Report::Listener`] if there is one, [`Report::Executing`], and then either
 //! nothing (executing the program closed its end) or [`Report::Program`]; [`Report::Failed`] at any point instead.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -13,6 +14,10 @@ use crate::sys::{channel::Channel, pidfd};
 /// What the monitor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
+    /// The user namespace has its ids.
+    Mapped,
+    /// The hooks outside have run; here is the state for those inside.
+    Hooked,
     /// Execute the program.
     Start,
 }
@@ -20,8 +25,14 @@ pub(super) enum Order {
 /// What the first process says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Report {
+    /// The mounts are made; the hooks outside may run.
+    Mounted,
+    /// The hooks inside have run.
+    Hooked,
     /// Here is the master side.
     Terminal,
+    /// Here is where calls wait for a decision.
+    Listener,
     /// All is set up; the next thing is `execve(2)`.
     Executing,
     /// A step failed.
@@ -79,16 +90,25 @@ pub(super) fn expect_order(channel: &Channel, order: &Order) -> Result<(), InitE
 }
 
 /// Waits, in the parent, until the program is executed or will never be; gives the terminal's master side.
+/// `on_listener` gets the descriptor at which calls wait that the filter hands on.
 pub(super) fn await_execution(
     channel: &Channel,
     child: BorrowedFd<'_>,
+    on_listener: impl Fn(OwnedFd) -> Result<(), RuntimeError>,
 ) -> Result<Option<OwnedFd>, RuntimeError> {
     let mut terminal = None;
     let mut executing = false;
     while let Some((report, descriptor)) = hear::<Report>(channel)? {
         match report {
             Report::Terminal => terminal = descriptor,
+            Report::Listener => {
+                if let Some(descriptor) = descriptor {
+                    on_listener(descriptor)?;
+                }
+            }
             Report::Executing => executing = true,
+            // Whoever runs no hooks has not asked for these.
+            Report::Mounted | Report::Hooked => {}
             Report::Failed(error) => return Err(error.into()),
             Report::Program { program, reason, exit_code } => {
                 return Err(RuntimeError::Program { program, reason, exit_code });
@@ -120,7 +140,7 @@ mod tests {
             say(&child, report, descriptor).unwrap();
         }
         drop(child);
-        await_execution(&parent, parent.as_fd())
+        await_execution(&parent, parent.as_fd(), |_| Ok(()))
     }
 
     #[test]

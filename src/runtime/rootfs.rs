@@ -1,5 +1,8 @@
 //! The root file system: mounted, filled with the mounts of the spec, protected.
 
+mod base;
+mod make;
+
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
@@ -14,16 +17,13 @@ use super::{
 use crate::sys::{
     self, SysError,
     cgroup::Hierarchies,
-    files,
-    mount::{self, Attributes, Filesystem, Mount},
+    copy, files,
+    mount::{self, Attributes, Mount, Propagation},
     root::{self, Links, Make, Root},
 };
 
 /// What `statfs(2)` says of a procfs.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
-
-/// The longest string that `fsconfig(2)` takes.
-const LONGEST_OPTION: usize = 255;
 
 /// A root file system that is complete, but not yet the root of this process.
 pub(super) struct Built {
@@ -33,23 +33,42 @@ pub(super) struct Built {
     pub(super) dev: Option<Mount>,
 }
 
+/// Finds the root file system in a mount namespace that others have made, where nothing is mounted.
+pub(super) fn of_others(plan: &Plan<'_>) -> Result<Root, InitError> {
+    let path = match &plan.root.source {
+        Rootfs::Directory(path) => path,
+        Rootfs::Overlay { at, .. } => at,
+    };
+    let failed = |cause| InitError::Root { at: path.display().to_string(), cause };
+    files::pin(path).map(Root::new).step(failed)
+}
+
 /// Mounts everything of a plan.
-pub(super) fn build(plan: &Plan<'_>) -> Result<Built, InitError> {
+pub(super) fn build(plan: &mut Plan<'_>) -> Result<Built, InitError> {
     mount::stop_propagation().step(InitError::Propagation)?;
-    let mut tree = Tree { root: mount_root(plan)?, proc: None, null: None, empty: None };
+    let mut tree = Tree { root: base::mount_root(plan)?, proc: None, null: None, empty: None };
     let mut dev = None;
-    for planned in &plan.mounts {
+    for planned in &mut plan.mounts {
         let mount = tree.place(planned, plan.is_rootless)?;
         match (&planned.source, planned.target.as_str()) {
-            (Source::Filesystem { kind, .. }, "/proc") if kind == "proc" => {
-                tree.proc = Some(Root::new(mount.into_root()));
-            }
+            _ if planned.is_proc() => tree.proc = Some(Root::new(mount.into_root())),
             (Source::Filesystem { kind, .. }, "/dev") if kind == "tmpfs" => dev = Some(mount),
             _ => {}
         }
     }
-    if let Some(dev) = &dev {
-        tree.null = Some(devices::populate(dev.as_fd())?);
+    match &dev {
+        Some(dev) => tree.null = devices::populate(dev.as_fd(), &plan.devices)?,
+        // What the spec mounts there itself has what it has.
+        None if plan.mounts.iter().any(|mount| mount.target == "/dev") => {}
+        None => {
+            let own = tree.root.make("/dev", Make::Directory, Links::Refuse);
+            let own =
+                own.step(|cause| InitError::MountPoint { target: "/dev".to_owned(), cause })?;
+            tree.null = devices::populate(own.as_fd(), &plan.devices)?;
+        }
+    }
+    for device in &plan.devices {
+        device.provide(&tree.root)?;
     }
     tree.set_parameters(&plan.parameters)?;
     for path in &plan.masked {
@@ -59,108 +78,6 @@ pub(super) fn build(plan: &Plan<'_>) -> Result<Built, InitError> {
         tree.write_protect(path)?;
     }
     Ok(Built { root: tree.root, dev })
-}
-
-fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
-    let (at, mounted) = match &plan.rootfs {
-        Rootfs::Directory(path) => (path, bind_root(path)),
-        Rootfs::Overlay { lowers, upper, work, at, is_volatile } => {
-            let (is_rootless, is_volatile) = (plan.is_rootless, *is_volatile);
-            let overlay = Overlay { lowers, upper, work, at, is_rootless, is_volatile };
-            (at, overlay.mount())
-        }
-    };
-    mounted.map(Root::new).step(|cause| InitError::Root { at: at.display().to_string(), cause })
-}
-
-/// Mounts a directory on itself, because only the root of a mount can become the root.
-fn bind_root(path: &std::path::Path) -> sys::Result<OwnedFd> {
-    let mount = Mount::copy_path(path, true)?;
-    mount.isolate(Attributes::MOUNT_ATTR_NODEV, true)?;
-    mount.attach(files::pin(path)?)?;
-    Ok(mount.into_root())
-}
-
-/// An overlay to be mounted.
-struct Overlay<'a> {
-    lowers: &'a [std::path::PathBuf],
-    upper: &'a std::path::Path,
-    work: &'a std::path::Path,
-    at: &'a std::path::Path,
-    is_rootless: bool,
-    is_volatile: bool,
-}
-
-impl Overlay<'_> {
-    fn mount(&self) -> sys::Result<OwnedFd> {
-        match self.mount_by_layers() {
-            // Before Linux 6.5 the option is unknown.
-            Err(error) if is(&error, Errno::EINVAL) => {
-                self.mount_by_options().map_err(|_same_again| error)
-            }
-            other => other,
-        }
-    }
-
-    fn mount_by_layers(&self) -> sys::Result<OwnedFd> {
-        let filesystem = Filesystem::open("overlay")?;
-        // Held until the overlay holds them.
-        let mut pins = Vec::new();
-        for (key, path) in self.options("lowerdir+") {
-            if let Some(text) = path.to_str().filter(|text| text.len() <= LONGEST_OPTION) {
-                filesystem.set(key, text)?;
-                continue;
-            }
-            let pin = files::pin(path)?;
-            filesystem.set(key, &files::name_of(&pin))?;
-            pins.push(pin);
-        }
-        for flag in self.flags() {
-            filesystem.set(flag, "")?;
-        }
-        let mount = filesystem.mount(Attributes::MOUNT_ATTR_NODEV)?;
-        drop(pins);
-        mount.attach(files::pin(self.at)?)?;
-        Ok(mount.into_root())
-    }
-
-    /// One string of at most a page: descriptors instead of paths keep it short and free of `:` and `,`.
-    fn mount_by_options(&self) -> sys::Result<OwnedFd> {
-        let mut pins = Vec::new();
-        let mut options: Vec<(&str, String)> = Vec::new();
-        for (key, path) in self.options("lowerdir") {
-            let pin = files::pin(path)?;
-            let name = files::name_of(&pin);
-            match options.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, value)) => *value = format!("{value}:{name}"),
-                None => options.push((key, name)),
-            }
-            pins.push(pin);
-        }
-        let mut text: Vec<String> =
-            options.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        text.extend(self.flags().map(str::to_owned));
-        mount::overlay_by_options(self.at, &text.join(","))?;
-        files::pin(self.at)
-    }
-
-    /// Without `volatile` the end of an overlay syncs the whole file system that its changes are on, whoever wrote there: half a
-    /// second beside a busy neighbour (kernel.org/doc/html/latest/filesystems/overlayfs.html#volatile-mount).
-    fn flags(&self) -> impl Iterator<Item = &'static str> {
-        [("userxattr", self.is_rootless), ("volatile", self.is_volatile)]
-            .into_iter()
-            .filter_map(|(flag, is_set)| is_set.then_some(flag))
-    }
-
-    fn options(
-        &self,
-        lower: &'static str,
-    ) -> impl Iterator<Item = (&'static str, &std::path::Path)> {
-        self.lowers
-            .iter()
-            .map(move |path| (lower, path.as_path()))
-            .chain([("upperdir", self.upper), ("workdir", self.work)])
-    }
 }
 
 /// The root file system while it is being filled.
@@ -175,20 +92,32 @@ struct Tree {
 }
 
 impl Tree {
-    fn place(&self, planned: &PlannedMount, is_rootless: bool) -> Result<Mount, InitError> {
+    fn place(&self, planned: &mut PlannedMount, is_rootless: bool) -> Result<Mount, InitError> {
+        let (source_name, target_name) = (planned.source_name(), planned.target.clone());
         let failed = |cause| InitError::Mount {
-            source_name: planned.source_name(),
-            target: planned.target.clone(),
+            source_name: source_name.clone(),
+            target: target_name.clone(),
             cause,
         };
-        let mount = make(planned, is_rootless).step(failed)?;
+        if let Source::Remount { options } = &planned.source {
+            let target = self.root.pin(&planned.target, Links::Refuse).step(failed)?;
+            make::remount(planned, options, &target).step(failed)?;
+            propagate(planned, &target).step(failed)?;
+            return Ok(Mount::of_root(target));
+        }
+        let mount = make::make(planned, is_rootless).step(failed)?;
         let target = self.mount_point(planned, &mount)?;
+        if let Source::Filesystem { copies_up: true, .. } = planned.source {
+            copy::contents(&target, &mount).step(failed)?;
+            make::finish(planned, &mount).step(failed)?;
+        }
         mount.attach(&target).step(failed)?;
+        propagate(planned, &mount).step(failed)?;
         if let Source::Cgroup(Hierarchies::Separate(names)) = &planned.source {
             for name in names {
-                mount_hierarchy(&mount, name).step(failed)?;
+                make::mount_hierarchy(&mount, name, planned.attributes()).step(failed)?;
             }
-            mount.restrict(Attributes::MOUNT_ATTR_RDONLY, false).step(failed)?;
+            make::finish(planned, &mount).step(failed)?;
         }
         Ok(mount)
     }
@@ -199,21 +128,27 @@ impl Tree {
             FileType::Directory => Make::Directory,
             _ => Make::File,
         };
-        let is_of_system = planned.is_of_system();
-        let links = if is_of_system { Links::Refuse } else { Links::Follow };
+        let links = if planned.is_of_system() { Links::Refuse } else { Links::Follow };
         let target = match self.root.make(&planned.target, make, links) {
             Err(error) if is(&error, Errno::ELOOP) => {
                 return Err(InitError::LinkInTheWay { target: planned.target.clone() });
             }
             other => other.step(failed)?,
         };
-        if !is_of_system && root::is_on(&target, PROC_SUPER_MAGIC).step(failed)? {
-            return Err(InitError::OverProc {
-                source_name: planned.source_name(),
-                target: planned.target.clone(),
-            });
+        let is_in_proc = root::is_on(&target, PROC_SUPER_MAGIC).step(failed)?;
+        let is_allowed = if planned.target == "/proc" {
+            // What stands in for it must be one (CVE-2019-16884).
+            planned.is_proc() || root::is_on(mount, PROC_SUPER_MAGIC).step(failed)?
+        } else {
+            !is_in_proc || planned.may_be_in_proc()
+        };
+        if is_allowed {
+            return Ok(target);
         }
-        Ok(target)
+        Err(InitError::OverProc {
+            source_name: planned.source_name(),
+            target: planned.target.clone(),
+        })
     }
 
     fn set_parameters(&self, parameters: &[(String, String)]) -> Result<(), InitError> {
@@ -237,7 +172,7 @@ impl Tree {
         let template = if is_directory { &mut self.empty } else { &mut self.null };
         let mount = match template {
             Some(template) => Mount::copy(&*template, false),
-            None if is_directory => empty_directory(),
+            None if is_directory => make::empty_directory(),
             None => devices::bind("/dev/null", 1, 3),
         }
         .step(failed)?;
@@ -269,69 +204,14 @@ fn is(error: &SysError, errno: Errno) -> bool {
     error.errno() == Some(errno as i32)
 }
 
-/// Makes a mount, attached nowhere yet.
-fn make(planned: &PlannedMount, is_rootless: bool) -> sys::Result<Mount> {
-    match &planned.source {
-        Source::Bind { path, is_recursive, follows_host } => {
-            let mount = Mount::copy_path(path, *is_recursive)?;
-            if *follows_host {
-                mount.restrict(planned.attributes, *is_recursive)?;
-            } else {
-                mount.isolate(planned.attributes, *is_recursive)?;
-            }
-            Ok(mount)
+/// Says how mounts travel, now that it is clear to where.
+fn propagate(planned: &PlannedMount, mount: impl std::os::fd::AsFd) -> sys::Result<()> {
+    // Whatever does not travel was made private.
+    let is_new = !planned.travels() && !matches!(planned.source, Source::Remount { .. });
+    for (kind, is_recursive) in &planned.propagation {
+        if !is_new || *kind != Propagation::Private {
+            mount::propagate(&mount, *kind, *is_recursive)?;
         }
-        Source::Filesystem { kind, options } => {
-            match make_filesystem(kind, options, planned.attributes) {
-                // Only the owner of a network namespace may mount its sysfs; the host's, unwritable, shows as much.
-                Err(_) if kind == "sysfs" && is_rootless => {
-                    let mount = Mount::copy_path(std::path::Path::new("/sys"), true)?;
-                    let attributes = planned.attributes | Attributes::MOUNT_ATTR_RDONLY;
-                    mount.isolate(attributes, true)?;
-                    Ok(mount)
-                }
-                other => other,
-            }
-        }
-        Source::Cgroup(Hierarchies::Unified) => {
-            make_filesystem("cgroup2", &[], planned.attributes | Attributes::MOUNT_ATTR_RDONLY)
-        }
-        Source::Cgroup(Hierarchies::Separate(_)) => make_filesystem(
-            "tmpfs",
-            &[("mode".to_owned(), "755".to_owned())],
-            planned.attributes & !Attributes::MOUNT_ATTR_RDONLY,
-        ),
     }
-}
-
-fn make_filesystem(
-    kind: &str,
-    options: &[(String, String)],
-    attributes: Attributes,
-) -> sys::Result<Mount> {
-    let filesystem = Filesystem::open(kind)?;
-    for (key, value) in options {
-        filesystem.set(key, value)?;
-    }
-    filesystem.mount(attributes)
-}
-
-/// Mounts one hierarchy of version 1, read-only: the control group namespace shows the container's own group as its root (CVE-2022-0492).
-fn mount_hierarchy(on: &Mount, name: &str) -> sys::Result<()> {
-    let attributes = Attributes::MOUNT_ATTR_RDONLY
-        | Attributes::MOUNT_ATTR_NOSUID
-        | Attributes::MOUNT_ATTR_NODEV
-        | Attributes::MOUNT_ATTR_NOEXEC;
-    let controllers: Vec<(String, String)> =
-        name.split(',').map(|controller| (controller.to_owned(), String::new())).collect();
-    let mount = make_filesystem("cgroup", &controllers, attributes)?;
-    mount.attach(root::make_directory(on, name)?)
-}
-
-fn empty_directory() -> sys::Result<Mount> {
-    let attributes = Attributes::MOUNT_ATTR_RDONLY
-        | Attributes::MOUNT_ATTR_NOSUID
-        | Attributes::MOUNT_ATTR_NODEV
-        | Attributes::MOUNT_ATTR_NOEXEC;
-    make_filesystem("tmpfs", &[("mode".to_owned(), "755".to_owned())], attributes)
+    Ok(())
 }

@@ -5,14 +5,20 @@
 //! programs fall back to what they did before it existed.
 
 mod compile;
+mod condition;
+mod spec;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    os::fd::BorrowedFd,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use self::compile::compile;
-use crate::sys::{Result, SysError, files};
+use crate::sys::{Result, SysError, files, socket};
 
 /// The default profile.
 const DEFAULT: &str = include_str!("../../assets/seccomp.json");
@@ -25,7 +31,20 @@ const CHECKSUM: usize = 32;
 
 /// A compiled filter, ready for `seccomp(2)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program(Vec<u8>);
+pub struct Program {
+    instructions: Vec<u8>,
+    /// `SECCOMP_FILTER_FLAG_…`.
+    flags: u64,
+    listener: Option<Listener>,
+}
+
+/// Who decides about calls that the filter hands on (config-linux.md, "The Container Process State").
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listener {
+    path: PathBuf,
+    metadata: String,
+    state: serde_json::Value,
+}
 
 impl Program {
     /// Gives the default profile (`assets/seccomp.json`) for `capabilities` (names like `CAP_SYS_ADMIN`), compiled once and kept in `cache`.
@@ -40,7 +59,7 @@ impl Program {
         }
         let profile: Profile = serde_json::from_str(DEFAULT)
             .map_err(|error| SysError::new("read", "assets/seccomp.json", error))?;
-        let program = Self(compile(&profile, capabilities));
+        let program = Self::plain(compile(&profile, capabilities));
         files::make_private_dir(cache)?;
         // A name of this process's own; not synchronised, because the checksum finds what a power cut has spoilt.
         let fresh = cache.join(format!("seccomp-{}", std::process::id()));
@@ -51,11 +70,46 @@ impl Program {
 
     /// Gives the instructions.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.instructions
+    }
+
+    /// Tells whether somebody is to decide about calls.
+    pub(super) const fn has_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Gives the flags to load it with.
+    pub(super) const fn load_flags(&self) -> u64 {
+        match self.listener {
+            Some(_) => self.flags | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            None => self.flags,
+        }
+    }
+
+    /// Hands the descriptor at which calls of process `pid` wait to whom the spec names.
+    pub(super) fn deliver(&self, descriptor: BorrowedFd<'_>, pid: i32) -> Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        let mut state = listener.state.clone();
+        if let Some(state) = state.as_object_mut() {
+            state.insert("pid".to_owned(), pid.into());
+        }
+        let version = state.get("ociVersion").cloned().unwrap_or_else(|| "1.2.0".into());
+        let message = serde_json::json!({
+            "ociVersion": version,
+            "fds": ["seccompFd"],
+            "pid": pid,
+            "metadata": listener.metadata,
+            "state": state,
+        });
+        socket::send_with(&listener.path, message.to_string().as_bytes(), descriptor)
+    }
+
+    const fn plain(instructions: Vec<u8>) -> Self {
+        Self { instructions, flags: 0, listener: None }
     }
 
     fn to_cache(&self) -> Vec<u8> {
-        [Sha256::digest(&self.0).as_slice(), &self.0].concat()
+        [Sha256::digest(&self.instructions).as_slice(), &self.instructions].concat()
     }
 
     /// Takes what a cache file holds, if it is whole.
@@ -63,7 +117,7 @@ impl Program {
         let (checksum, instructions) = bytes.split_at_checked(CHECKSUM)?;
         let is_whole =
             !instructions.is_empty() && Sha256::digest(instructions).as_slice() == checksum;
-        is_whole.then(|| Self(instructions.to_vec()))
+        is_whole.then(|| Self::plain(instructions.to_vec()))
     }
 }
 

@@ -10,14 +10,15 @@ use rustix::{
     process::{Signal, set_parent_process_death_signal},
     thread::{
         CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
-        set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+        configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+        set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+        set_thread_res_uid,
     },
 };
 
 use super::{At as _, Result, files};
 
-/// Capabilities as bits, numbered as in `capabilities(7)`; the inheritable and ambient sets are always empty (CVE-2022-24769).
+/// Capabilities as bits, numbered as in `capabilities(7)`; what is inheritable or ambient is what somebody has asked for (CVE-2022-24769).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// What can ever be gained by executing a file.
@@ -26,6 +27,10 @@ pub struct Capabilities {
     pub effective: u64,
     /// What can be made effective.
     pub permitted: u64,
+    /// What executing a file that has it keeps.
+    pub inheritable: u64,
+    /// What executing any file keeps.
+    pub ambient: u64,
 }
 
 /// Takes out of the bounding set what is not in `keep`.
@@ -64,10 +69,15 @@ pub fn set(wanted: Capabilities) -> Result<()> {
     let sets = CapabilitySets {
         effective: CapabilitySet::from_bits_retain(wanted.effective),
         permitted: CapabilitySet::from_bits_retain(wanted.permitted),
-        inheritable: CapabilitySet::empty(),
+        inheritable: CapabilitySet::from_bits_retain(wanted.inheritable),
     };
     set_capabilities(None, sets).at("set", "the capabilities")?;
-    clear_ambient_capability_set().at("clear", "the ambient capabilities")
+    clear_ambient_capability_set().at("clear", "the ambient capabilities")?;
+    for number in (0..64).filter(|number| wanted.ambient & (1 << number) != 0) {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        configure_capability_in_ambient_set(one, true).at("make ambient capability", number)?;
+    }
+    Ok(())
 }
 
 /// Becomes another group, real, effective and saved.

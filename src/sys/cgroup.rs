@@ -1,21 +1,33 @@
 //! Control groups, version 1, version 2 and both at once (cgroups(7)).
 
+pub mod devices;
+mod freeze;
+mod group;
 mod hierarchy;
+mod one;
+mod resources;
+mod statistics;
+mod two;
 
 use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
+    io,
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use nix::errno::Errno;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-pub use self::hierarchy::Hierarchies;
-use self::hierarchy::{Hierarchy, Version, detect};
-use super::{At as _, Result, SysError, files};
+use self::{
+    group::{Group, is_absent},
+    hierarchy::{Version, detect},
+};
+pub use self::{
+    hierarchy::{Hierarchies, Reach},
+    resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle},
+    statistics::{IoCount, Pressure, Stalls, Statistics},
+};
+use super::{Result, SysError, files};
 
 /// How long [`Cgroup::remove`] and [`Cgroup::kill_all`] wait for dying processes.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,22 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The length of a scheduling period, in microseconds; the kernel's default.
 const PERIOD: u64 = 100_000;
 
-/// The controllers that groups of version 2 get, where they are to be had.
-const ENABLED: [&str; 3] = ["+cpu", "+memory", "+pids"];
-
 /// A control group of ours, in every hierarchy that is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {
     name: String,
     groups: Vec<Group>,
-}
-
-/// A control group in one hierarchy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Group {
-    version: Version,
-    controllers: Vec<String>,
-    path: PathBuf,
 }
 
 /// What a control group has used.
@@ -60,9 +61,21 @@ impl Cgroup {
     /// # Errors
     /// What the kernel says, other than that this process may not.
     pub fn create(name: &str) -> Result<Option<Self>> {
+        Self::create_with(name, Reach::Few)
+    }
+
+    /// As [`Cgroup::create`], with these controllers.
+    ///
+    /// # Errors
+    /// As [`Cgroup::create`].
+    pub fn create_with(name: &str, reach: Reach) -> Result<Option<Self>> {
+        if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no path below the top");
+            return Err(SysError::new("make control group", name, reason));
+        }
         let mut made = Self { name: name.to_owned(), groups: Vec::new() };
-        for hierarchy in detect(is_root_of_host())? {
-            match Group::create(&hierarchy, name) {
+        for hierarchy in detect(is_root_of_host(), reach)? {
+            match Group::create(&hierarchy, name, reach) {
                 Ok(Some(group)) => made.groups.push(group),
                 // One missing hierarchy leaves limits that would silently not hold: then rather none.
                 Ok(None) => {
@@ -81,14 +94,26 @@ impl Cgroup {
 
     /// Names a group that exists; `None` when it does not.
     pub fn find(name: &str) -> Option<Self> {
-        Self::find_each([name.to_owned()]).next().flatten()
+        Self::find_with(name, Reach::Few)
+    }
+
+    /// Names a group that exists with these controllers; `None` when it does not.
+    pub fn find_with(name: &str, reach: Reach) -> Option<Self> {
+        Self::find_each_with([name.to_owned()], reach).next().flatten()
     }
 
     /// Names groups as [`Cgroup::find`] does. The hierarchies, which take longer to find than a group, are looked for once.
     pub fn find_each(
         names: impl IntoIterator<Item = String>,
     ) -> impl Iterator<Item = Option<Self>> {
-        let hierarchies = detect(is_root_of_host()).unwrap_or_default();
+        Self::find_each_with(names, Reach::Few)
+    }
+
+    fn find_each_with(
+        names: impl IntoIterator<Item = String>,
+        reach: Reach,
+    ) -> impl Iterator<Item = Option<Self>> {
+        let hierarchies = detect(is_root_of_host(), reach).unwrap_or_default();
         names.into_iter().map(move |name| {
             let groups = hierarchies.iter().filter_map(|one| Group::find(one, &name));
             let groups: Vec<Group> = groups.collect();
@@ -250,144 +275,11 @@ impl Cgroup {
     }
 }
 
-impl Group {
-    /// Makes a group and those above it; `None` when this process may not.
-    fn create(hierarchy: &Hierarchy, name: &str) -> Result<Option<Self>> {
-        for base in &hierarchy.bases {
-            match Self::create_below(base, hierarchy.version, name) {
-                Ok(path) => return Ok(Some(Self::at(hierarchy, path))),
-                Err(error) if is_forbidden(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    fn create_below(base: &Path, version: Version, name: &str) -> Result<PathBuf> {
-        let mut path = base.to_path_buf();
-        for part in name.split('/') {
-            if version == Version::Two {
-                enable_controllers(&path);
-            }
-            path.push(part);
-            files::make_dir(&path)?;
-        }
-        Ok(path)
-    }
-
-    fn find(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
-        let mut paths = hierarchy.bases.iter().map(|base| base.join(name));
-        let path = paths.find(|path| files::exists(path))?;
-        Some(Self::at(hierarchy, path))
-    }
-
-    fn at(hierarchy: &Hierarchy, path: PathBuf) -> Self {
-        Self { version: hierarchy.version, controllers: hierarchy.controllers.clone(), path }
-    }
-
-    fn write(&self, file: &str, text: &str) -> Result<()> {
-        write_existing(&self.path.join(file), text)
-    }
-
-    fn number(&self, file: &str) -> Option<u64> {
-        let text = files::read_text(&self.path.join(file)).ok()?;
-        text.trim().parse().ok()
-    }
-
-    /// Reads one line of a file of `name value` lines.
-    fn field(&self, file: &str, name: &str) -> Option<u64> {
-        let text = files::read_text(&self.path.join(file)).ok()?;
-        text.lines().find_map(|line| {
-            let (key, value) = line.split_once(' ')?;
-            (key == name).then(|| value.parse().ok())?
-        })
-    }
-
-    fn processes(&self) -> Vec<i32> {
-        let text = files::read_text(&self.path.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
-    }
-
-    /// Tells whether it counts and limits for this controller, so that its files are there to be read.
-    fn has(&self, controller: &str) -> bool {
-        self.version == Version::Two || self.controllers.iter().any(|one| one == controller)
-    }
-
-    fn add_to(&self, reading: &mut Reading) {
-        let by_version = |one, two| if self.version == Version::One { one } else { two };
-        if self.has("cpuacct") {
-            let used = match self.version {
-                Version::One => self.number("cpuacct.usage").map(Duration::from_nanos),
-                Version::Two => self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
-            };
-            reading.cpu += used.unwrap_or_default();
-        }
-        if self.has("memory") {
-            let used = self.number(by_version("memory.usage_in_bytes", "memory.current"));
-            let droppable = by_version("total_inactive_file", "inactive_file");
-            let droppable = self.field("memory.stat", droppable).unwrap_or_default();
-            reading.memory = used.unwrap_or_default().saturating_sub(droppable);
-            // Version 1 says "no limit" with the biggest number of pages.
-            let limit = self.number(by_version("memory.limit_in_bytes", "memory.max"));
-            reading.memory_limit = limit.filter(|&limit| limit < 1 << 62);
-        }
-        if self.has("pids") {
-            reading.pids = self.number("pids.current").unwrap_or_default();
-        }
-    }
-
-    fn remove(&self, deadline: Instant) -> Result<()> {
-        loop {
-            match files::remove_dir(&self.path) {
-                Err(error)
-                    if error.errno() == Some(Errno::EBUSY as i32) && Instant::now() < deadline =>
-                {
-                    self.pause();
-                }
-                other => return other,
-            }
-        }
-    }
-
-    /// Waits until the group says that it has become empty (version 2), or one hundredth of a second.
-    fn pause(&self) {
-        let events = files::open(&self.path.join("cgroup.events"));
-        let patience = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
-        let mut watched: Vec<PollFd<'_>> =
-            events.iter().map(|file| PollFd::new(file, PollFlags::PRI)).collect();
-        // Whatever it says, the caller looks again.
-        let _woken = poll(&mut watched, Some(&patience));
-    }
-}
-
-/// Hands controllers down to the groups below `path`. Which of them are to be had differs from place to place, so each is tried alone; a
-/// limit that then cannot be set is an error when it is asked for.
-fn enable_controllers(path: &Path) {
-    let file = path.join("cgroup.subtree_control");
-    for controller in ENABLED {
-        drop(write_existing(&file, controller));
-    }
-}
-
-/// Writes at once: each write is a command.
-fn write_existing(path: &Path, text: &str) -> Result<()> {
-    let mut file = files::open_with(path, OpenOptions::new().write(true))?;
-    file.write_all(text.as_bytes()).at_path("write", path)
-}
-
 /// Tells whether this process is root outside of every user namespace (`user_namespaces(7)`).
 fn is_root_of_host() -> bool {
     let map = files::read_text(Path::new("/proc/self/uid_map")).unwrap_or_default();
     let fields: Vec<&str> = map.split_ascii_whitespace().collect();
     nix::unistd::geteuid().is_root() && fields == ["0", "0", "4294967295"]
-}
-
-fn is_absent(error: &SysError) -> bool {
-    error.is_not_found() || is_forbidden(error)
-}
-
-fn is_forbidden(error: &SysError) -> bool {
-    matches!(error.errno().map(Errno::from_raw), Some(Errno::EACCES | Errno::EPERM | Errno::EROFS))
 }
 
 #[cfg(test)]

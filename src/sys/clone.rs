@@ -44,25 +44,29 @@ pub fn spawn<T>(
     }
 }
 
-/// Makes a child in the process namespace of another process, given by its pidfd, as [`spawn`] does; nobody in that namespace can look
-/// into it before it executes a program (CVE-2019-5736).
+/// Makes a child as [`spawn`] does, in namespaces of others that only a parent can enter for it (of processes and of users, by pidfd or by their
+/// file); nobody there can look into it before it executes a program (CVE-2019-5736).
 ///
-/// A process in between enters the namespace, which it may not be able to leave again: in a user namespace nobody may enter the
+/// A process in between enters them, which it may not be able to leave again: in a user namespace nobody may enter the
 /// host's. The child is this process's own all the same (`CLONE_PARENT`).
 ///
 /// # Errors
 /// As [`spawn`].
 pub fn spawn_among<T>(
-    container: BorrowedFd<'_>,
+    entries: &[(BorrowedFd<'_>, CloneFlags)],
+    namespaces: CloneFlags,
     group: Option<BorrowedFd<'_>>,
     parents: T,
     body: impl FnOnce() -> i32,
 ) -> Result<(Child, T)> {
     let (told, tells) = io::pipe().at("create", "a pipe")?;
     let between = move || {
-        let cloned = namespace::enter(container, CloneFlags::CLONE_NEWPID)
+        let flags = bits(namespaces) | u64::from(libc::CLONE_PARENT.cast_unsigned());
+        let cloned = entries
+            .iter()
+            .try_for_each(|(target, kind)| namespace::enter(target, *kind))
             .and_then(|()| namespace::set_inspectable(false))
-            .and_then(|()| clone(libc::CLONE_PARENT.cast_unsigned().into(), 0, group));
+            .and_then(|()| clone(flags, 0, group));
         let (pid, errno) = match cloned {
             Ok(Side::Child) => {
                 drop(tells);

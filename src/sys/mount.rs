@@ -10,9 +10,10 @@ pub use rustix::mount::MountAttrFlags as Attributes;
 use rustix::{
     fs::CWD,
     mount::{
-        FsMountFlags, FsOpenFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
-        OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
-        fsmount, fsopen, mount, mount_change, move_mount, open_tree, unmount,
+        FsMountFlags, FsOpenFlags, FsPickFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+        OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_reconfigure, fsconfig_set_flag,
+        fsconfig_set_string, fsmount, fsopen, fspick, mount, mount_change, move_mount, open_tree,
+        unmount,
     },
 };
 
@@ -33,6 +34,25 @@ impl Filesystem {
     pub fn open(kind: &str) -> Result<Self> {
         let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).at("open file system", kind)?;
         Ok(Self { context, kind: kind.to_owned() })
+    }
+
+    /// Takes the one that is mounted at an open file, to be reconfigured.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn pick(at: impl AsFd, kind: &str) -> Result<Self> {
+        let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+        let context = fspick(at, "", flags).at("reconfigure file system", kind)?;
+        Ok(Self { context, kind: kind.to_owned() })
+    }
+
+    /// Carries out the options that were set on one that was picked.
+    ///
+    /// # Errors
+    /// What the kernel says, with what it wrote about the reason.
+    pub fn reconfigure(self) -> Result<()> {
+        fsconfig_reconfigure(&self.context)
+            .map_err(|errno| self.explain("reconfigure file system", "", errno))
     }
 
     /// Sets an option: `key=value`, or `key` alone when the value is empty.
@@ -93,6 +113,11 @@ impl Mount {
         open_tree(CWD, path, copy_flags(recursive)).at_path("copy the mount of", path).map(Self)
     }
 
+    /// Takes the root of one that is attached.
+    pub const fn of_root(root: OwnedFd) -> Self {
+        Self(root)
+    }
+
     /// Copies the mount at an open file.
     ///
     /// # Errors
@@ -100,6 +125,30 @@ impl Mount {
     pub fn copy(of: impl AsFd, recursive: bool) -> Result<Self> {
         let flags = copy_flags(recursive) | OpenTreeFlags::AT_EMPTY_PATH;
         open_tree(of, "", flags).at("copy the mount of", "an open file").map(Self)
+    }
+
+    /// Changes attributes and cuts propagation to and from other mounts; `recursive` means the mounts below too.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn cut_off(&self, change: Change, recursive: bool) -> Result<()> {
+        let private = Propagation::Private as u64;
+        set_attributes(self.0.as_fd(), &change.request(private), recursive)
+    }
+
+    /// Shows its owners as a user namespace maps them (`MOUNT_ATTR_IDMAP`); it must not be attached yet.
+    ///
+    /// # Errors
+    /// What the kernel says; invalid argument when its file system cannot do that.
+    pub fn map_owners(&self, namespace: impl AsFd, recursive: bool) -> Result<()> {
+        let descriptor = namespace.as_fd().as_raw_fd();
+        let request = libc::mount_attr {
+            attr_set: libc::MOUNT_ATTR_IDMAP,
+            attr_clr: 0,
+            propagation: 0,
+            userns_fd: u64::from(descriptor.cast_unsigned()),
+        };
+        set_attributes(self.0.as_fd(), &request, recursive)
     }
 
     /// Adds attributes; `recursive` means the mounts below too. Clears none.
@@ -115,7 +164,7 @@ impl Mount {
     /// # Errors
     /// What the kernel says.
     pub fn isolate(&self, attributes: Attributes, recursive: bool) -> Result<()> {
-        set_attributes(self.0.as_fd(), attributes, libc::MS_PRIVATE, recursive)
+        self.cut_off(Change::adding(attributes), recursive)
     }
 
     /// Places it on an open file or directory; the descriptor goes on to mean its root.
@@ -131,6 +180,14 @@ impl Mount {
             MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
         )
         .at("attach", "a mount")
+    }
+
+    /// Gives a descriptor of its root.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn root(&self) -> Result<OwnedFd> {
+        self.0.try_clone().at("keep", "a mount")
     }
 
     /// Gives the descriptor of its root.
@@ -150,8 +207,115 @@ impl AsFd for Mount {
 /// # Errors
 /// What the kernel says.
 pub fn restrict(root: impl AsFd, attributes: Attributes, recursive: bool) -> Result<()> {
-    set_attributes(root.as_fd(), attributes, 0, recursive)
+    change(root, Change::adding(attributes), recursive)
 }
+
+/// Changes attributes of the mount that an open file is the root of; `recursive` means the mounts below too.
+///
+/// # Errors
+/// What the kernel says; not permitted when a user namespace may not take an attribute away.
+pub fn change(root: impl AsFd, change: Change, recursive: bool) -> Result<()> {
+    set_attributes(root.as_fd(), &change.request(0), recursive)
+}
+
+/// Sets how mounts made below this one travel; `recursive` means the mounts below too.
+///
+/// # Errors
+/// What the kernel says.
+pub fn propagate(root: impl AsFd, propagation: Propagation, recursive: bool) -> Result<()> {
+    set_attributes(root.as_fd(), &Change::default().request(propagation as u64), recursive)
+}
+
+/// How mounts and unmounts travel between a mount and its copies (`mount_namespaces(7)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Propagation {
+    /// Not at all.
+    Private = libc::MS_PRIVATE,
+    /// From the original only.
+    Slave = libc::MS_SLAVE,
+    /// Both ways.
+    Shared = libc::MS_SHARED,
+    /// Not at all, and it cannot be copied.
+    Unbindable = libc::MS_UNBINDABLE,
+}
+
+/// What of a mount's attributes is to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    set: Attributes,
+    clear: Attributes,
+}
+
+impl Default for Change {
+    fn default() -> Self {
+        Self { set: Attributes::empty(), clear: Attributes::empty() }
+    }
+}
+
+impl Change {
+    /// Sets these attributes and clears none.
+    pub fn adding(attributes: Attributes) -> Self {
+        let mut change = Self::default();
+        change.add(attributes);
+        change
+    }
+
+    /// Sets attributes; takes back that they be cleared.
+    pub fn add(&mut self, attributes: Attributes) {
+        self.set |= attributes;
+        self.clear &= !attributes;
+    }
+
+    /// Clears attributes; takes back that they be set.
+    pub fn remove(&mut self, attributes: Attributes) {
+        self.clear |= attributes;
+        self.set &= !attributes;
+    }
+
+    /// Sets when times of access are written, which is one value in several bits.
+    pub fn set_access_times(&mut self, mode: Attributes) {
+        self.remove(ACCESS_TIMES);
+        self.set |= mode;
+    }
+
+    /// Tells whether it says nothing about when times of access are written.
+    pub fn access_times(&self) -> Option<Attributes> {
+        self.clear.contains(ACCESS_TIMES).then(|| self.set & ACCESS_TIMES)
+    }
+
+    /// Gives what a new mount has after this change.
+    pub const fn of_new(&self) -> Attributes {
+        self.set
+    }
+
+    /// Gives this change followed by another.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.remove(next.clear);
+        self.set |= next.set;
+        // What is set again needs no clearing, unless it is a part of a value.
+        self.clear &= !(next.set & !ACCESS_TIMES);
+        self
+    }
+
+    /// Tells whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn request(self, propagation: u64) -> libc::mount_attr {
+        libc::mount_attr {
+            attr_set: u64::from(self.set.bits()),
+            attr_clr: u64::from(self.clear.bits()),
+            propagation,
+            userns_fd: 0,
+        }
+    }
+}
+
+/// The bits of the mode of access times (`MOUNT_ATTR__ATIME`).
+const ACCESS_TIMES: Attributes = Attributes::MOUNT_ATTR__ATIME;
 
 /// Mounts an overlay the old way (before Linux 6.5 there is no `lowerdir+`): `options` up to one page.
 ///
@@ -183,6 +347,16 @@ pub fn pivot_to(root: impl AsFd) -> Result<()> {
     rustix::process::chdir("/").at("enter", "/")
 }
 
+/// Makes a directory the root of this process alone (`chroot(2)`), and the working directory.
+///
+/// # Errors
+/// What the kernel says.
+pub fn change_root(root: impl AsFd) -> Result<()> {
+    rustix::process::fchdir(root).at("enter", "the new root")?;
+    rustix::process::chroot(".").at("change to", "the new root")?;
+    rustix::process::chdir("/").at("enter", "/")
+}
+
 fn copy_flags(recursive: bool) -> OpenTreeFlags {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive { flags | OpenTreeFlags::AT_RECURSIVE } else { flags }
@@ -190,16 +364,9 @@ fn copy_flags(recursive: bool) -> OpenTreeFlags {
 
 fn set_attributes(
     mount: BorrowedFd<'_>,
-    attributes: Attributes,
-    propagation: u64,
+    request: &libc::mount_attr,
     recursive: bool,
 ) -> Result<()> {
-    let request = libc::mount_attr {
-        attr_set: u64::from(attributes.bits()),
-        attr_clr: 0,
-        propagation,
-        userns_fd: 0,
-    };
     let recursive = if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is empty and static, the request is a living structure of the size given.
     let answer = unsafe {
@@ -208,7 +375,7 @@ fn set_attributes(
             mount.as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH | recursive,
-            std::ptr::from_ref(&request),
+            std::ptr::from_ref(request),
             size_of::<libc::mount_attr>(),
         )
     };

@@ -39,6 +39,31 @@ pub fn unshare_cgroup() -> Result<()> {
     nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).at("unshare", "the control group namespace")
 }
 
+/// Makes a time namespace whose clocks are set off as `offsets` say (lines of clock, seconds, nanoseconds), and enters it (`time_namespaces(7)`).
+///
+/// # Errors
+/// What the kernel says; out of range when a clock would be before zero.
+pub fn make_time(offsets: &str) -> Result<()> {
+    let kind = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
+    nix::sched::unshare(kind).at("unshare", "the time namespace")?;
+    if !offsets.is_empty() {
+        super::files::write(Path::new("/proc/self/timens_offsets"), offsets)?;
+    }
+    // Without this, only children would be in it.
+    enter(open(Path::new("/proc/self/ns/time_for_children"))?, kind)
+}
+
+/// Tells whether an open namespace file is the namespace of this kind (a name in `/proc/self/ns`) that this process is in.
+///
+/// # Errors
+/// What the kernel says.
+pub fn is_own(namespace: impl AsFd, kind: &str) -> Result<bool> {
+    let own = open(&Path::new("/proc/self/ns").join(kind))?;
+    let own = rustix::fs::fstat(own).at("stat", kind)?;
+    let other = rustix::fs::fstat(namespace).at("stat", kind)?;
+    Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
+}
+
 /// Sets host and domain name of this UTS namespace; an empty one is left as it is.
 ///
 /// # Errors

@@ -10,8 +10,9 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2,
-        readlinkat, symlinkat,
+        AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Uid, chmodat,
+        chownat, fstat, fstatvfs, makedev, mkdirat, mknodat, openat, openat2, readlinkat,
+        symlinkat,
     },
     io::Errno,
 };
@@ -40,6 +41,45 @@ pub enum Make {
     Directory,
     /// An empty file, mode 0644.
     File,
+}
+
+/// A device node or FIFO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// Character device, block device or FIFO.
+    pub kind: FileType,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Node {
+    fn device(&self) -> u64 {
+        if self.kind == FileType::Fifo { 0 } else { makedev(self.major, self.minor) }
+    }
+
+    /// Tells whether an open file is this one, whatever its mode and owner.
+    fn is(&self, file: impl AsFd) -> rustix::io::Result<bool> {
+        let status = fstat(file)?;
+        let is_kind = FileType::from_raw_mode(status.st_mode) == self.kind;
+        Ok(is_kind && (self.kind == FileType::Fifo || status.st_rdev == self.device()))
+    }
+
+    /// Tells whether an open file of this kind has other permission bits.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn differs_in_mode(&self, file: impl AsFd) -> Result<bool> {
+        let status = fstat(file).at("stat", "an open file")?;
+        Ok(status.st_mode & 0o777 != self.mode & 0o777)
+    }
 }
 
 /// A directory that is `/` for the paths resolved in it.
@@ -87,6 +127,32 @@ impl Root {
             other => other,
         }
         .at("make", path)
+    }
+
+    /// Makes a device node or FIFO, and the directories before it, or takes the very same that is there already; sets mode and owner.
+    ///
+    /// # Errors
+    /// What the kernel says, with the path; exists when there is something else.
+    pub fn make_node(&self, path: &str, node: Node, links: Links) -> Result<OwnedFd> {
+        let (above, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
+        let above = if above.is_empty() { "/" } else { above };
+        let directory = self.make(above, Make::Directory, links)?;
+        let mode = Mode::from_raw_mode(node.mode);
+        match mknodat(&directory, name, node.kind, mode, node.device()) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            other => other.at("make", path)?,
+        }
+        let file = open_entry(directory.as_fd(), name).at("open", path)?;
+        if !node.is(&file).at("stat", path)? {
+            return Err(SysError::new("make", path, Errno::EXIST));
+        }
+        let (uid, gid) = (Uid::from_raw(node.uid), Gid::from_raw(node.gid));
+        chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
+            .at("change the owner of", path)?;
+        // After the owner; a descriptor of this kind has no mode of its own to change.
+        chmodat(CWD, super::files::name_of(&file), mode, AtFlags::empty())
+            .at("change the mode of", path)?;
+        Ok(file)
     }
 
     /// Reads a regular file of at most `limit` bytes; `None` when it is not there. A FIFO or a device is an error, not a wait.
@@ -202,6 +268,31 @@ pub fn make_file(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
         .at("make", name)
 }
 
+/// As [`make_file`], but what is there already, and is no directory or link, will do.
+///
+/// # Errors
+/// As [`make_file`].
+pub fn make_file_unless_there(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
+    match make_entry(directory.as_fd(), name, Make::File) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        other => other.at("make", name)?,
+    }
+    let file = open_entry(directory.as_fd(), name).at("open", name)?;
+    match kind(&file)? {
+        FileType::Directory | FileType::Symlink => Err(SysError::new("make", name, Errno::EXIST)),
+        _ => Ok(file),
+    }
+}
+
+/// Tells whether device nodes do not work where an open file is (`nodev`).
+///
+/// # Errors
+/// What the kernel says.
+pub fn forbids_devices(file: impl AsFd) -> Result<bool> {
+    let status = fstatvfs(file).at("stat the file system of", "an open file")?;
+    Ok(status.f_flag.contains(StatVfsMountFlags::NODEV))
+}
+
 /// Makes an empty directory in an open directory of ours and pins it.
 ///
 /// # Errors
@@ -241,6 +332,20 @@ pub fn pin_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd> {
     Ok(file)
 }
 
+/// Pins the node of the host at `path`, and nothing else that may be there (CVE-2025-31133).
+///
+/// # Errors
+/// What the kernel says, or that it is another.
+pub fn pin_node(path: &str, node: Node) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(CWD, path, flags, Mode::empty()).at("open", path)?;
+    if node.is(&file).at("stat", path)? {
+        return Ok(file);
+    }
+    let reason = format!("it is not the device {}:{}", node.major, node.minor);
+    Err(SysError::new("use", path, std::io::Error::other(reason)))
+}
+
 /// Makes sure that an open file is the character device with these numbers.
 ///
 /// # Errors
@@ -248,7 +353,7 @@ pub fn pin_device(path: &str, major: u32, minor: u32) -> Result<OwnedFd> {
 pub fn check_device(file: impl AsFd, path: &str, major: u32, minor: u32) -> Result<()> {
     let status = fstat(file).at("stat", path)?;
     let is_character = FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice;
-    if is_character && status.st_rdev == rustix::fs::makedev(major, minor) {
+    if is_character && status.st_rdev == makedev(major, minor) {
         return Ok(());
     }
     let reason = format!("it is not the character device {major}:{minor}");
@@ -276,6 +381,6 @@ fn open_entry(directory: BorrowedFd<'_>, name: &str) -> rustix::io::Result<Owned
 /// # Errors
 /// What the kernel says.
 pub fn set_owner(file: impl AsFd, uid: u32) -> Result<()> {
-    rustix::fs::chownat(file, "", Some(rustix::fs::Uid::from_raw(uid)), None, AtFlags::EMPTY_PATH)
+    chownat(file, "", Some(Uid::from_raw(uid)), None, AtFlags::EMPTY_PATH)
         .at("change the owner of", "an open file")
 }

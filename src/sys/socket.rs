@@ -1,8 +1,9 @@
 //! Sockets with a name in the file system (`unix(7)`).
 
 use std::{
+    mem::MaybeUninit,
     os::{
-        fd::{AsRawFd as _, OwnedFd},
+        fd::{AsRawFd as _, BorrowedFd, OwnedFd},
         unix::net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -14,6 +15,11 @@ use nix::{
         socket::{getsockopt, sockopt::PeerCredentials},
         stat::{FchmodatFlags, Mode, fchmodat},
     },
+};
+
+use rustix::{
+    io::retry_on_intr,
+    net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
 };
 
 use super::{At as _, Result, files};
@@ -72,6 +78,25 @@ impl Near {
             _dir: Some(opened),
         })
     }
+}
+
+/// Connects to the socket at `path`, sends `bytes` together with a descriptor, and closes the connection.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn send_with(path: &Path, bytes: &[u8], descriptor: BorrowedFd<'_>) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stream = connect(path.parent().unwrap_or_else(|| Path::new("/")), name)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor];
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let parts = [std::io::IoSlice::new(bytes)];
+    let sent = retry_on_intr(|| sendmsg(&stream, &parts, &mut control, SendFlags::NOSIGNAL))
+        .at_path("send to", path)?;
+    // What did not fit goes after it.
+    std::io::Write::write_all(&mut &stream, bytes.get(sent..).unwrap_or_default())
+        .at_path("send to", path)
 }
 
 #[cfg(test)]

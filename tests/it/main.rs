@@ -12,10 +12,15 @@
 mod architecture;
 mod containers;
 mod crashes;
+mod devices;
+mod hooks;
 mod image;
 mod isolated;
+mod mounts;
+mod namespaces;
 mod network;
 mod networks;
+mod process;
 mod runtime;
 mod screen;
 mod stage;

@@ -105,6 +105,8 @@ pub(crate) struct Stage {
     pub(crate) user: User,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) filter: Option<seccomp::Program>,
+    /// The root file system, if not the overlay.
+    pub(crate) root: Option<Rootfs>,
 }
 
 impl Stage {
@@ -122,7 +124,8 @@ impl Stage {
                 mounts.push(bind(path, path));
             }
         }
-        let stage = Self { mode, spec, user: User::Named(String::new()), folder, filter: None };
+        let stage =
+            Self { mode, spec, user: User::Named(String::new()), folder, filter: None, root: None };
         stage
             .image_file("etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:/bin/sh\n");
         stage.image_file("etc/group", "root:x:0:\nweb:x:34:\nlogs:x:4:web\n");
@@ -160,13 +163,13 @@ impl Stage {
         let place = |name: &str| self.folder.path().join(name);
         runtime::create(Setup {
             spec: &self.spec,
-            rootfs: Rootfs::Overlay {
+            rootfs: self.root.clone().unwrap_or_else(|| Rootfs::Overlay {
                 lowers: vec![place("lower")],
                 upper: place("upper"),
                 work: place("work"),
                 at: place("at"),
                 is_volatile: false,
-            },
+            }),
             user: self.user.clone(),
             stdio,
             cgroup,
@@ -221,7 +224,7 @@ pub(crate) fn bind(source: &str, target: &str) -> Mount {
         .set_destination(target.into())
         .set_source(Some(source.into()))
         .set_typ(Some("bind".to_owned()))
-        .set_options(Some(vec!["rbind".to_owned(), "ro".to_owned()]));
+        .set_options(Some(vec!["rbind".to_owned(), "rro".to_owned(), "rnodev".to_owned()]));
     mount
 }
 

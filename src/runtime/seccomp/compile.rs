@@ -12,9 +12,9 @@ const REFUSE: u32 = 0x0005_0000 | libc::EPERM.cast_unsigned();
 const UNKNOWN: u32 = 0x0005_0000 | libc::ENOSYS.cast_unsigned();
 
 /// Where things are in `struct seccomp_data`.
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
-const ARGUMENTS: u32 = 16;
+pub(super) const NUMBER: u32 = 0;
+pub(super) const ARCHITECTURE: u32 = 4;
+pub(super) const ARGUMENTS: u32 = 16;
 
 /// How the kernel calls the architecture that this program is for (`linux/audit.h`).
 #[cfg(target_arch = "x86_64")]
@@ -23,21 +23,27 @@ const NATIVE: u32 = 0xc000_003e;
 const NATIVE: u32 = 0xc000_00b7;
 
 /// Operation codes (`linux/bpf_common.h`).
-const LOAD: u16 = 0x20;
-const JUMP: u16 = 0x05;
-const JUMP_IF_EQUAL: u16 = 0x15;
-const JUMP_IF_GREATER_OR_EQUAL: u16 = 0x35;
+pub(super) const LOAD: u16 = 0x20;
+pub(super) const AND: u16 = 0x54;
+pub(super) const JUMP: u16 = 0x05;
+pub(super) const JUMP_IF_EQUAL: u16 = 0x15;
+pub(super) const JUMP_IF_GREATER: u16 = 0x25;
+pub(super) const JUMP_IF_GREATER_OR_EQUAL: u16 = 0x35;
 const JUMP_IF_ANY_BIT: u16 = 0x45;
-const RETURN: u16 = 0x06;
+pub(super) const RETURN: u16 = 0x06;
 
 /// An instruction: code, jump if true, jump if false, operand.
-type Instruction = (u16, u8, u8, u32);
+pub(super) type Instruction = (u16, u8, u8, u32);
 
 /// What is done with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
+    /// Always the same.
     Always(u32),
+    /// By a test of one argument.
     When { argument: u32, test: Test },
+    /// By instructions that end with an answer.
+    Code(Vec<Instruction>),
 }
 
 /// Compiles a profile for a container with these capabilities.
@@ -48,7 +54,7 @@ pub(super) fn compile(profile: &Profile, capabilities: &[String]) -> Vec<u8> {
         (RETURN, 0, 0, UNKNOWN),
         (LOAD, 0, 0, NUMBER),
     ];
-    program.extend(search(&ranges(&answers(profile, capabilities))));
+    program.extend(search(&ranges(&answers(profile, capabilities), UNKNOWN)));
     program.into_iter().flat_map(encode).collect()
 }
 
@@ -83,9 +89,9 @@ fn answers(profile: &Profile, capabilities: &[String]) -> BTreeMap<u32, Answer> 
     answers
 }
 
-/// Joins neighbours of the same answer: from each number on, that answer; the first is 0, the last is what no call has.
-fn ranges(answers: &BTreeMap<u32, Answer>) -> Vec<(u32, Answer)> {
-    let mut ranges: Vec<(u32, Answer)> = vec![(0, Answer::Always(UNKNOWN))];
+/// Joins neighbours of the same answer: from each number on, that answer; the first is 0, the last is what no call has. What is not there gets `otherwise`.
+pub(super) fn ranges(answers: &BTreeMap<u32, Answer>, otherwise: u32) -> Vec<(u32, Answer)> {
+    let mut ranges: Vec<(u32, Answer)> = vec![(0, Answer::Always(otherwise))];
     let mut extend = |from: u32, answer: Answer| match ranges.last_mut() {
         Some((_, last)) if *last == answer => {}
         Some((start, last)) if *start == from => *last = answer,
@@ -94,14 +100,14 @@ fn ranges(answers: &BTreeMap<u32, Answer>) -> Vec<(u32, Answer)> {
     for (&number, answer) in answers {
         extend(number, answer.clone());
         if !answers.contains_key(&(number + 1)) {
-            extend(number + 1, Answer::Always(UNKNOWN));
+            extend(number + 1, Answer::Always(otherwise));
         }
     }
     ranges
 }
 
 /// Writes the search for the range that holds the number.
-fn search(ranges: &[(u32, Answer)]) -> Vec<Instruction> {
+pub(super) fn search(ranges: &[(u32, Answer)]) -> Vec<Instruction> {
     let (below, from) = ranges.split_at(ranges.len() / 2);
     let Some((start, answer)) = from.first() else {
         return vec![(RETURN, 0, 0, UNKNOWN)];
@@ -126,6 +132,7 @@ fn search(ranges: &[(u32, Answer)]) -> Vec<Instruction> {
 fn leaf(answer: &Answer) -> Vec<Instruction> {
     let (argument, test) = match answer {
         Answer::Always(value) => return vec![(RETURN, 0, 0, *value)],
+        Answer::Code(code) => return code.clone(),
         Answer::When { argument, test } => (argument, test),
     };
     // Both architectures store the lower half first.
@@ -148,14 +155,14 @@ fn leaf(answer: &Answer) -> Vec<Instruction> {
     program
 }
 
-fn encode((code, on_true, on_false, operand): Instruction) -> [u8; 8] {
+pub(super) fn encode((code, on_true, on_false, operand): Instruction) -> [u8; 8] {
     let [c0, c1] = code.to_ne_bytes();
     let [k0, k1, k2, k3] = operand.to_ne_bytes();
     [c0, c1, on_true, on_false, k0, k1, k2, k3]
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -171,7 +178,12 @@ mod tests {
     }
 
     /// Runs a program as the kernel would.
-    fn run(program: &[u8], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    pub(in super::super) fn run(
+        program: &[u8],
+        architecture: u32,
+        number: u32,
+        arguments: [u64; 6],
+    ) -> u32 {
         let mut data = Vec::new();
         data.extend(number.to_ne_bytes());
         data.extend(architecture.to_ne_bytes());
@@ -194,8 +206,13 @@ mod tests {
                     at += operand as usize;
                     continue;
                 }
+                AND => {
+                    accumulator &= operand;
+                    continue;
+                }
                 RETURN => return operand,
                 JUMP_IF_EQUAL => accumulator == operand,
+                JUMP_IF_GREATER => accumulator > operand,
                 JUMP_IF_GREATER_OR_EQUAL => accumulator >= operand,
                 JUMP_IF_ANY_BIT => accumulator & operand != 0,
                 other => panic!("{other:x}"),
@@ -309,7 +326,7 @@ mod tests {
                 None => UNKNOWN,
                 Some(Answer::Always(answer)) => *answer,
                 // All conditions of the profile allow a first argument of zero.
-                Some(Answer::When { .. }) => ALLOW,
+                Some(_) => ALLOW,
             };
             prop_assert_eq!(found, expected);
         }
@@ -320,7 +337,7 @@ mod tests {
                 .map(|number| (number, Answer::Always(0x0005_0000 | (number % 4000))))
                 .collect();
             let mut program = vec![(LOAD, 0, 0, NUMBER)];
-            program.extend(search(&ranges(&table)));
+            program.extend(search(&ranges(&table, UNKNOWN)));
             let bytes: Vec<u8> = program.into_iter().flat_map(encode).collect();
             let expected = if number < 2000 { 0x0005_0000 | number } else { UNKNOWN };
             prop_assert_eq!(run(&bytes, NATIVE, number, [0; 6]), expected);

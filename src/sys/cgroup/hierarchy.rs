@@ -4,8 +4,31 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::{Result, files};
 
-/// The controllers that are used here; every further hierarchy would cost each start a write and each end a removal.
+/// The controllers that the engine uses; every further hierarchy would cost each start a write and each end a removal.
 const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "pids", "freezer"];
+
+/// Those of version 1 that anybody may ask for besides; `systemd` is a name without a controller, by which others find their processes.
+const FURTHER: [&str; 10] = [
+    "blkio",
+    "cpuset",
+    "devices",
+    "hugetlb",
+    "misc",
+    "name=systemd",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "rdma",
+];
+
+/// Which controllers are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that the engine's limits need.
+    Few,
+    /// All that the machine has.
+    All,
+}
 
 /// A kind of hierarchy (cgroups(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +49,16 @@ pub(super) struct Hierarchy {
     pub(super) bases: Vec<PathBuf>,
 }
 
+impl Hierarchy {
+    /// Reads which controllers version 2 has where groups would be made; tells whether there are any.
+    fn list_controllers(&mut self) -> bool {
+        let base = self.bases.first().map(|base| base.join("cgroup.controllers"));
+        let text = base.and_then(|path| files::read_text(&path).ok()).unwrap_or_default();
+        self.controllers = text.split_ascii_whitespace().map(str::to_owned).collect();
+        !self.controllers.is_empty()
+    }
+}
+
 /// Which hierarchies a container is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hierarchies {
@@ -38,7 +71,7 @@ pub enum Hierarchies {
 impl Hierarchies {
     /// Finds those to be mounted in a container; `None` when that cannot be done (version 1 in a user namespace shows other people's groups).
     pub fn to_mount(is_rootless: bool) -> Option<Self> {
-        let found = detect(!is_rootless).ok()?;
+        let found = detect(!is_rootless, Reach::Few).ok()?;
         if found.iter().any(|one| one.version == Version::Two) {
             return Some(Self::Unified);
         }
@@ -49,16 +82,21 @@ impl Hierarchies {
 }
 
 /// Finds the hierarchies that are used: those of version 1 with a controller of ours, or else version 2.
-pub(super) fn detect(is_root: bool) -> Result<Vec<Hierarchy>> {
+pub(super) fn detect(is_root: bool, reach: Reach) -> Result<Vec<Hierarchy>> {
     let mounts = files::read_text(Path::new("/proc/self/mountinfo"))?;
     let groups = files::read_text(Path::new("/proc/self/cgroup"))?;
-    Ok(choose(&mounts, &groups, is_root))
+    let mut found = choose(&mounts, &groups, is_root, reach);
+    if reach == Reach::All && found.iter().any(|one| one.version == Version::One) {
+        // What version 1 does not have, version 2 may have beside it.
+        found.retain_mut(|one| one.version == Version::One || one.list_controllers());
+    }
+    Ok(found)
 }
 
-fn choose(mounts: &str, groups: &str, is_root: bool) -> Vec<Hierarchy> {
+fn choose(mounts: &str, groups: &str, is_root: bool, reach: Reach) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for mount in mounts.lines().filter_map(CgroupMount::parse) {
-        let controllers = mount.controllers();
+        let controllers = mount.controllers(reach);
         let is_known = found.iter().any(|one| one.controllers == controllers);
         if is_known || (mount.version == Version::One && controllers.is_empty()) {
             continue;
@@ -69,7 +107,7 @@ fn choose(mounts: &str, groups: &str, is_root: bool) -> Vec<Hierarchy> {
             controllers,
         });
     }
-    if found.iter().any(|one| one.version == Version::One) {
+    if reach == Reach::Few && found.iter().any(|one| one.version == Version::One) {
         // The second version beside the first has no controllers that are used here.
         found.retain(|one| one.version == Version::One);
     }
@@ -92,7 +130,7 @@ fn bases(mount: &CgroupMount<'_>, own: Option<PathBuf>, is_root: bool) -> Vec<Pa
 
 /// Gives the directory of the group that this process is in.
 fn own_group(groups: &str, mount: &CgroupMount<'_>) -> Option<PathBuf> {
-    let controllers = mount.controllers();
+    let controllers = mount.controllers(Reach::All);
     groups.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (names, path) = (fields.next()?, fields.next()?);
@@ -135,13 +173,15 @@ impl<'a> CgroupMount<'a> {
         })
     }
 
-    fn controllers(&self) -> Vec<String> {
+    fn controllers(&self, reach: Reach) -> Vec<String> {
         if self.version == Version::Two {
             return Vec::new();
         }
         let names = self.options.split(',');
-        let mut names: Vec<String> =
-            names.filter(|name| CONTROLLERS.contains(name)).map(str::to_owned).collect();
+        let is_used = |name: &&str| {
+            CONTROLLERS.contains(name) || (reach == Reach::All && FURTHER.contains(name))
+        };
+        let mut names: Vec<String> = names.filter(is_used).map(str::to_owned).collect();
         names.sort_unstable();
         names
     }
@@ -164,7 +204,7 @@ mod tests {
 
     fn found(mounts: &str, groups: &str, is_root: bool) -> Vec<(String, Vec<String>)> {
         let text = |path: &PathBuf| path.display().to_string();
-        choose(mounts, groups, is_root)
+        choose(mounts, groups, is_root, Reach::Few)
             .iter()
             .map(|one| (one.controllers.join(","), one.bases.iter().map(text).collect()))
             .collect()
@@ -210,6 +250,6 @@ mod tests {
 
     #[test]
     fn a_machine_without_control_groups_has_none() {
-        assert!(choose("22 27 0:21 / /proc rw - proc proc rw\n", "", true).is_empty());
+        assert!(choose("22 27 0:21 / /proc rw - proc proc rw\n", "", true, Reach::All).is_empty());
     }
 }

@@ -1,6 +1,8 @@
 //! Version 2 on plain directories, both versions on this machine's own.
 
-use super::*;
+mod resources;
+
+use super::{hierarchy::Hierarchy, *};
 
 fn hierarchy(version: Version, controllers: &[&str], base: &Path) -> Hierarchy {
     Hierarchy {
@@ -16,9 +18,10 @@ fn group_with(
     content: &[(&str, &str)],
 ) -> (tempfile::TempDir, Cgroup) {
     let folder = tempfile::tempdir().unwrap();
-    let group = Group::create(&hierarchy(version, controllers, folder.path()), "estiba/one")
-        .unwrap()
-        .unwrap();
+    let group =
+        Group::create(&hierarchy(version, controllers, folder.path()), "estiba/one", Reach::Few)
+            .unwrap()
+            .unwrap();
     for (name, text) in content {
         files::write(&group.path.join(name), text).unwrap();
     }
@@ -101,7 +104,7 @@ fn controllers_are_handed_down_but_not_to_the_last() {
         files::write(&control(path), "").unwrap();
     }
     let hierarchy = hierarchy(Version::Two, &[], folder.path());
-    Group::create(&hierarchy, "estiba/one").unwrap().unwrap();
+    Group::create(&hierarchy, "estiba/one", Reach::Few).unwrap().unwrap();
     for (path, has) in [("", true), ("estiba", true), ("estiba/one", false)] {
         let text = files::read_text(&control(path)).unwrap();
         assert_eq!(text.contains('+'), has, "{path}: {text}");

@@ -1,0 +1,167 @@
+//! What of a spec can be refused before anything is looked at closer.
+
+use std::path::Path;
+
+use oci_spec::runtime::{Linux, LinuxIntelRdt, Process, Spec};
+
+use super::RuntimeError;
+use crate::sys::{caps, files};
+
+/// Refuses versions and sections that are for somebody else, and what this machine does not have.
+pub(super) fn check(spec: &Spec) -> Result<(), RuntimeError> {
+    version(spec.version())?;
+    let foreign = [
+        ("solaris", spec.solaris().is_some()),
+        ("windows", spec.windows().is_some()),
+        ("vm", spec.vm().is_some()),
+        ("zos", spec.zos().is_some()),
+    ];
+    if let Some((section, _)) = foreign.iter().find(|(_, is_there)| *is_there) {
+        return Err(RuntimeError::unfit(format_args!("{section}: this is a runtime for Linux")));
+    }
+    spec.linux().as_ref().map_or(Ok(()), linux)
+}
+
+/// Takes 1.0 and all that came or will come after it without breaking it.
+fn version(text: &str) -> Result<(), RuntimeError> {
+    let (numbers, _) = text.split_once(['-', '+']).unwrap_or((text, ""));
+    let parts: Vec<Result<u32, _>> = numbers.split('.').map(str::parse).collect();
+    match parts.as_slice() {
+        [Ok(1), Ok(_), Ok(_)] => Ok(()),
+        _ => Err(RuntimeError::unfit(format_args!("ociVersion {text:?} is not one of 1.x"))),
+    }
+}
+
+fn linux(linux: &Linux) -> Result<(), RuntimeError> {
+    if linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
+        let reason = "the container's network is made by who starts it";
+        return Err(RuntimeError::unfit(format_args!("linux.netDevices: {reason}")));
+    }
+    if linux.intel_rdt().as_ref().is_some_and(|rdt| *rdt != LinuxIntelRdt::default()) {
+        let reason = if files::exists(Path::new("/sys/fs/resctrl/schemata")) {
+            "it is not done here"
+        } else {
+            "this machine has no resctrl"
+        };
+        return Err(RuntimeError::unfit(format_args!("linux.intelRdt: {reason}")));
+    }
+    if linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()) {
+        let reason =
+            if has_selinux() { "it is not done here" } else { "this machine has no SELinux" };
+        return Err(RuntimeError::unfit(format_args!("linux.mountLabel: {reason}")));
+    }
+    Ok(())
+}
+
+/// Tells what is to be written into files of `/proc/self` so that the program is confined by a security module.
+pub(super) fn labels(process: &Process) -> Result<Vec<(&'static str, String)>, RuntimeError> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let mut labels = Vec::new();
+    if let Some(profile) = given(process.apparmor_profile()) {
+        if has_apparmor() {
+            let own = Path::new("/proc/self/attr/apparmor/exec");
+            let file = if files::exists(own) { "attr/apparmor/exec" } else { "attr/exec" };
+            labels.push((file, format!("exec {profile}")));
+        } else if profile != "unconfined" {
+            let reason =
+                format_args!("process.apparmorProfile {profile}: this machine has no AppArmor");
+            return Err(RuntimeError::unfit(reason));
+        }
+    }
+    if let Some(label) = given(process.selinux_label()) {
+        if !has_selinux() {
+            let reason = format_args!("process.selinuxLabel {label}: this machine has no SELinux");
+            return Err(RuntimeError::unfit(reason));
+        }
+        labels.push(("attr/exec", label));
+    }
+    Ok(labels)
+}
+
+fn has_apparmor() -> bool {
+    files::read_text(Path::new("/sys/module/apparmor/parameters/enabled"))
+        .is_ok_and(|text| text.starts_with('Y'))
+}
+
+/// Tells whether this machine has `SELinux`.
+fn has_selinux() -> bool {
+    files::exists(Path::new("/sys/fs/selinux/enforce"))
+}
+
+/// Takes out of a spec the capabilities that this process cannot hand on, and gives their names: config.md wants them logged as a warning, not to be a
+/// failure. In a new user namespace all can be had.
+///
+/// # Errors
+/// [`RuntimeError::Kernel`] when the kernel does not say which those are.
+pub fn take_out_ungrantable(spec: &mut Spec) -> Result<Vec<String>, RuntimeError> {
+    let list = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let mut kinds = list.into_iter().flatten().map(oci_spec::runtime::LinuxNamespace::typ);
+    if kinds.any(|kind| kind == oci_spec::runtime::LinuxNamespaceType::User) {
+        return Ok(Vec::new());
+    }
+    let held = caps::permitted()?;
+    let mut taken = std::collections::BTreeSet::new();
+    let Some(process) = spec.process_mut().as_mut() else { return Ok(Vec::new()) };
+    let Some(sets) = process.capabilities().clone() else { return Ok(Vec::new()) };
+    let mut keep = |set: &Option<oci_spec::runtime::Capabilities>| {
+        set.as_ref().map(|set| {
+            let is_held = |one: &&oci_spec::runtime::Capability| {
+                let has = caps::bit(&one.to_string()).is_some_and(|bit| held & bit != 0);
+                if !has {
+                    taken.insert(one.to_string());
+                }
+                has
+            };
+            set.iter().filter(is_held).copied().collect()
+        })
+    };
+    let mut fewer = sets.clone();
+    fewer
+        .set_bounding(keep(sets.bounding()))
+        .set_effective(keep(sets.effective()))
+        .set_permitted(keep(sets.permitted()))
+        .set_inheritable(keep(sets.inheritable()))
+        .set_ambient(keep(sets.ambient()));
+    process.set_capabilities(Some(fewer));
+    Ok(taken.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn versions_of_one_are_taken() {
+        for (text, is_fine) in [
+            ("1.0.0", true),
+            ("1.0.2-dev", true),
+            ("1.3.0", true),
+            ("1.9.7+build", true),
+            ("0.9.0", false),
+            ("2.0.0", false),
+            ("1.0", false),
+            ("", false),
+        ] {
+            assert_eq!(version(text).is_ok(), is_fine, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_others_or_not_here_is_named() {
+        for (section, value) in [
+            ("windows", json!({"windows": {"layerFolders": []}})),
+            ("vm", json!({"vm": {"kernel": {"path": "/x"}}})),
+            ("netDevices", json!({"linux": {"netDevices": {"eth0": {}}}})),
+            ("intelRdt", json!({"linux": {"intelRdt": {"closID": "x"}}})),
+            ("mountLabel", json!({"linux": {"mountLabel": "x"}})),
+        ] {
+            let mut whole = json!({"ociVersion": "1.2.0"});
+            whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+            let spec: Spec = serde_json::from_value(whole).unwrap();
+            let error = check(&spec).unwrap_err().to_string();
+            assert!(error.contains(section), "{section}: {error}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A control group in one hierarchy: a directory with files.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::errno::Errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub(super) use super::hierarchy::Version;
+use super::{
+    Reading,
+    hierarchy::{Hierarchy, Reach},
+};
+use crate::sys::{At as _, Result, SysError, files};
+
+/// The controllers that groups of version 2 get, where they are to be had.
+const ENABLED: [&str; 3] = ["+cpu", "+memory", "+pids"];
+
+/// Those that they get besides when everything may be asked of them.
+const FURTHER: [&str; 4] = ["+cpuset", "+io", "+hugetlb", "+rdma"];
+
+/// A control group in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) version: Version,
+    /// None are listed for version 2 alone, which has all.
+    pub(super) controllers: Vec<String>,
+    pub(super) path: PathBuf,
+}
+
+impl Group {
+    /// Makes a group and those above it; `None` when this process may not.
+    pub(super) fn create(hierarchy: &Hierarchy, name: &str, reach: Reach) -> Result<Option<Self>> {
+        for base in &hierarchy.bases {
+            match Self::create_below(base, hierarchy, name, reach) {
+                Ok(path) => return Ok(Some(Self::at(hierarchy, path))),
+                Err(error) if is_forbidden(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn create_below(
+        base: &Path,
+        hierarchy: &Hierarchy,
+        name: &str,
+        reach: Reach,
+    ) -> Result<PathBuf> {
+        let needs_processors = hierarchy.controllers.iter().any(|one| one == "cpuset");
+        let mut path = base.to_path_buf();
+        for part in name.split('/') {
+            if hierarchy.version == Version::Two {
+                enable_controllers(&path, reach);
+            }
+            let above = path.clone();
+            path.push(part);
+            files::make_dir(&path)?;
+            if hierarchy.version == Version::One && needs_processors {
+                inherit_processors(&above, &path)?;
+            }
+        }
+        Ok(path)
+    }
+
+    /// Tells whether it has a controller.
+    pub(super) fn has(&self, controller: &str) -> bool {
+        // Alone, version 2 has them all; beside version 1, those that are left.
+        (self.version == Version::Two && self.controllers.is_empty())
+            || self.controllers.iter().any(|one| one == controller)
+    }
+
+    pub(super) fn find(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
+        let mut paths = hierarchy.bases.iter().map(|base| base.join(name));
+        let path = paths.find(|path| files::exists(path))?;
+        Some(Self::at(hierarchy, path))
+    }
+
+    pub(super) fn at(hierarchy: &Hierarchy, path: PathBuf) -> Self {
+        Self { version: hierarchy.version, controllers: hierarchy.controllers.clone(), path }
+    }
+
+    pub(super) fn write(&self, file: &str, text: &str) -> Result<()> {
+        write_existing(&self.path.join(file), text)
+    }
+
+    pub(super) fn number(&self, file: &str) -> Option<u64> {
+        let text = files::read_text(&self.path.join(file)).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Reads one line of a file of `name value` lines.
+    pub(super) fn field(&self, file: &str, name: &str) -> Option<u64> {
+        let text = files::read_text(&self.path.join(file)).ok()?;
+        text.lines().find_map(|line| {
+            let (key, value) = line.split_once(' ')?;
+            (key == name).then(|| value.parse().ok())?
+        })
+    }
+
+    pub(super) fn processes(&self) -> Vec<i32> {
+        let text = files::read_text(&self.path.join("cgroup.procs")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    pub(super) fn add_to(&self, reading: &mut Reading) {
+        let by_version = |one, two| if self.version == Version::One { one } else { two };
+        if self.has("cpuacct") {
+            let used = match self.version {
+                Version::One => self.number("cpuacct.usage").map(Duration::from_nanos),
+                Version::Two => self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
+            };
+            reading.cpu += used.unwrap_or_default();
+        }
+        if self.has("memory") {
+            let used = self.number(by_version("memory.usage_in_bytes", "memory.current"));
+            let droppable = by_version("total_inactive_file", "inactive_file");
+            let droppable = self.field("memory.stat", droppable).unwrap_or_default();
+            reading.memory = used.unwrap_or_default().saturating_sub(droppable);
+            // Version 1 says "no limit" with the biggest number of pages.
+            let limit = self.number(by_version("memory.limit_in_bytes", "memory.max"));
+            reading.memory_limit = limit.filter(|&limit| limit < 1 << 62);
+        }
+        if self.has("pids") {
+            reading.pids = self.number("pids.current").unwrap_or_default();
+        }
+    }
+
+    pub(super) fn remove(&self, deadline: Instant) -> Result<()> {
+        loop {
+            match files::remove_dir(&self.path) {
+                Err(error)
+                    if error.errno() == Some(Errno::EBUSY as i32) && Instant::now() < deadline =>
+                {
+                    self.pause();
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Waits until the group says that it has become empty (version 2), or one hundredth of a second.
+    pub(super) fn pause(&self) {
+        let events = files::open(&self.path.join("cgroup.events"));
+        let patience = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        let mut watched: Vec<PollFd<'_>> =
+            events.iter().map(|file| PollFd::new(file, PollFlags::PRI)).collect();
+        // Whatever it says, the caller looks again.
+        let _woken = poll(&mut watched, Some(&patience));
+    }
+}
+
+/// Hands controllers down to the groups below `path`. Which of them are to be had differs from place to place, so each is tried alone; a
+/// limit that then cannot be set is an error when it is asked for.
+fn enable_controllers(path: &Path, reach: Reach) {
+    let file = path.join("cgroup.subtree_control");
+    let further = if reach == Reach::All { FURTHER.as_slice() } else { &[] };
+    for controller in ENABLED.iter().chain(further) {
+        drop(write_existing(&file, controller));
+    }
+}
+
+/// Gives a group the processors and memory nodes of the one above it if it has none yet: without them no process can be in it (`cpusets.rst`).
+fn inherit_processors(above: &Path, path: &Path) -> Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let own = files::read_text(&path.join(file)).unwrap_or_default();
+        if own.trim().is_empty() {
+            let theirs = files::read_text(&above.join(file))?;
+            write_existing(&path.join(file), theirs.trim())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes at once: each write is a command.
+fn write_existing(path: &Path, text: &str) -> Result<()> {
+    let mut file = files::open_with(path, OpenOptions::new().write(true))?;
+    file.write_all(text.as_bytes()).at_path("write", path)
+}
+
+pub(super) fn is_absent(error: &SysError) -> bool {
+    error.is_not_found() || is_forbidden(error)
+}
+
+fn is_forbidden(error: &SysError) -> bool {
+    matches!(error.errno().map(Errno::from_raw), Some(Errno::EACCES | Errno::EPERM | Errno::EROFS))
+}
