@@ -21,6 +21,7 @@
 //! | 3 | [`monitor`] | the one process that stays with each container |
 //! | 4 | [`engine`] | the verbs, their order and their undo; the dependency rule |
 //! | 5 | [`tui`], [`cli`] | one face each |
+//! | 5 | [`oci`] | the face of an OCI runtime, for podman, dockerd and containerd; it enters `runtime` and no engine |
 //! | 6 | `main.rs` | the roles of the one binary: a monitor before any thread exists; otherwise screen or command line |
 //!
 //! # How things flow
@@ -49,6 +50,7 @@ pub mod image;
 pub mod model;
 pub mod monitor;
 pub mod network;
+pub mod oci;
 pub mod runtime;
 pub mod store;
 pub mod sys;

@@ -11,7 +11,7 @@ use std::{
 use estiba::{
     cli::{self, Outcome, Roots, Surroundings},
     engine::{self, Engine, EngineConfig, EngineError, ErrorKind, Privilege},
-    monitor,
+    monitor, oci,
     sys::userns,
     tui,
 };
@@ -19,6 +19,9 @@ use estiba::{
 fn main() -> ExitCode {
     if env::args_os().next().as_deref() == Some(OsStr::new(monitor::ROLE)) {
         return monitor::main();
+    }
+    if let Some(arguments) = oci::arguments(env::args_os()) {
+        return ExitCode::from(oci::run(arguments, &around_runtime()));
     }
     let surroundings = Surroundings {
         variables: env::vars_os()
@@ -29,6 +32,19 @@ fn main() -> ExitCode {
     match cli::run(env::args_os(), &surroundings, |roots| open(roots, &surroundings)) {
         Outcome::Exit(code) => ExitCode::from(code),
         Outcome::Screen { engine, ascii } => open_screen(engine, ascii, &surroundings),
+    }
+}
+
+/// Gives what a runtime finds around itself.
+fn around_runtime() -> oci::Surroundings {
+    let rootless = !userns::is_root_of_machine();
+    let personal = env::var_os("XDG_RUNTIME_DIR").filter(|_| rootless).map(PathBuf::from);
+    let run_root = personal.unwrap_or_else(|| PathBuf::from("/run")).join("estiba");
+    oci::Surroundings {
+        directory: env::current_dir().unwrap_or_else(|_gone| PathBuf::from("/")),
+        listen_fds: env::var("LISTEN_FDS").ok(),
+        root: run_root.join("oci"),
+        rootless,
     }
 }
 

@@ -1,18 +1,20 @@
 //! The OCI runtime: from a spec to a process in its own namespaces.
 //!
-//! [`create`] clones the first process and returns while it mounts its root file system; [`Created::start`] lets it execute its program.
+//! [`create`] clones the first process and returns while it mounts its root file system; [`Created::start`] lets it execute its program, or
+//! [`Created::ready`] and [`Ready::release`] leave it waiting behind a [`Gate::Fifo`], complete, for whoever opens that.
 //! [`exec`] runs a further program inside. Both clone the calling process, so the caller has one thread; all that can fail inside comes back
 //! as an [`InitError`] that names step and object, or as [`RuntimeError::Program`].
 //!
 //! What holds: nothing is mounted in the host's mount namespace. No path of a container is ever joined to one of the host: `sys::root` resolves
 //! them by descriptor. Nothing but a few files that lxcfs emulates is placed over `/proc`. A mount refuses devices where its options say `nodev`,
 //! which the engine's specs say everywhere; so does an overlay, and a directory for which there is no control group that could say which devices work.
-//! Descriptors above 2 are closed by the program's execution. No part of this room reads or runs anything of the image but `/etc/passwd`,
-//! `/etc/group`, the program itself and what `startContainer` names.
+//! Descriptors above 2 are closed by the program's execution, but for those that the caller was told to hand on. No part of this room reads or runs
+//! anything of the image but `/etc/passwd`, `/etc/group`, the program itself and what `startContainer` names.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `check`, `plan`, `namespaces`, `mounts`, `execution`, `rights`, `schedule` | resolve the spec, refuse what cannot be done |
+//! | `setup` | what a caller asks for |
 //! | `resources` | what the spec gives to the control group |
 //! | `init`, `rootfs`, `devices` | the steps of the first process |
 //! | `hooks` | programs of others on the way |
@@ -71,6 +73,8 @@ mod rootfs;
 mod schedule;
 mod search;
 pub mod seccomp;
+mod setup;
+mod unproven;
 mod user;
 
 use std::{
@@ -79,7 +83,7 @@ use std::{
     path::PathBuf,
 };
 
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::Spec;
 
 pub use self::{
     check::take_out_ungrantable,
@@ -87,18 +91,15 @@ pub use self::{
     error::{Cause, InitError},
     join::exec,
     resources::{cgroup_name, resources, resources_of_new},
+    setup::{ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
 };
 use self::{
     plan::Plan,
     protocol::{Order, await_execution, say},
+    unproven::Unproven,
 };
 use crate::sys::{
-    SysError,
-    cgroup::Cgroup,
-    channel::Channel,
-    clone::{self, Child},
-    idmap::IdMaps,
-    namespace, pidfd,
+    SysError, cgroup::Cgroup, channel::Channel, clone, idmap::IdMaps, namespace, pidfd,
     process::ProcessId,
 };
 
@@ -134,70 +135,6 @@ pub enum RuntimeError {
     },
 }
 
-/// Everything that makes a container.
-#[derive(Debug)]
-pub struct Setup<'a> {
-    /// Namespaces, mounts, process, capabilities, limits.
-    pub spec: &'a Spec,
-    /// Its root file system.
-    pub rootfs: Rootfs,
-    /// As whom the program runs.
-    pub user: User,
-    /// Its standard streams.
-    pub stdio: Stdio,
-    /// Its control group, made and limited by the caller.
-    pub cgroup: Option<&'a Cgroup>,
-    /// The compiled seccomp filter, loaded last.
-    pub seccomp: Option<&'a seccomp::Program>,
-    /// Whether this runs as root of a user namespace.
-    pub rootless: bool,
-}
-
-/// Where a root file system comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rootfs {
-    /// A directory of the host.
-    Directory(PathBuf),
-    /// An overlay, mounted only inside the container's mount namespace.
-    Overlay {
-        /// Read-only directories, topmost first.
-        lowers: Vec<PathBuf>,
-        /// Where changes go.
-        upper: PathBuf,
-        /// Where the kernel prepares them.
-        work: PathBuf,
-        /// An empty directory of ours to mount it on.
-        at: PathBuf,
-        /// Whether its changes need not outlive it: then nothing of them is ever synced.
-        is_volatile: bool,
-    },
-}
-
-/// As whom a program runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum User {
-    /// The numbers in the spec.
-    FromSpec,
-    /// `user`, `uid`, `user:group`, `uid:gid`, looked up in the container's own `/etc/passwd` and `/etc/group`; empty is root. Sets HOME if the spec has none.
-    Named(String),
-}
-
-/// Standard streams.
-#[derive(Debug)]
-pub enum Stdio {
-    /// These descriptors.
-    Pipes {
-        /// 0.
-        stdin: OwnedFd,
-        /// 1.
-        stdout: OwnedFd,
-        /// 2.
-        stderr: OwnedFd,
-    },
-    /// A terminal made in the container's own devpts; its master comes back in [`Running::terminal`].
-    Terminal,
-}
-
 /// A container whose namespaces exist and whose first process waits before it does anything else. Dropping it kills it.
 #[derive(Debug)]
 pub struct Created {
@@ -211,6 +148,17 @@ pub struct Created {
     owes_hooks: bool,
 }
 
+/// A container whose first process has done everything but execute its program, and waits to be let go by its parent. Dropping it kills it.
+#[derive(Debug)]
+pub struct Ready {
+    /// Which process.
+    pub process: ProcessId,
+    /// The master side of its terminal.
+    pub terminal: Option<OwnedFd>,
+    child: Unproven,
+    channel: Channel,
+}
+
 /// A program that was executed.
 #[derive(Debug)]
 pub struct Running {
@@ -220,27 +168,6 @@ pub struct Running {
     pub pidfd: OwnedFd,
     /// The master side of its terminal.
     pub terminal: Option<OwnedFd>,
-}
-
-/// What a further program in a container needs.
-#[derive(Debug)]
-pub struct ExecSetup<'a> {
-    /// The container's first process.
-    pub init: ProcessId,
-    /// Its pidfd.
-    pub pidfd: BorrowedFd<'a>,
-    /// The container's spec, for capabilities and namespaces.
-    pub spec: &'a Spec,
-    /// Program, arguments, environment, directory, terminal.
-    pub process: &'a Process,
-    /// As whom it runs.
-    pub user: User,
-    /// Its standard streams.
-    pub stdio: Stdio,
-    /// The container's control group.
-    pub cgroup: Option<&'a Cgroup>,
-    /// The filter.
-    pub seccomp: Option<&'a seccomp::Program>,
 }
 
 impl RuntimeError {
@@ -344,46 +271,39 @@ impl Created {
         }
         // If it has ended already, the next line hears why.
         drop(say(&self.channel, &Order::Start, None));
-        let deliver = |listener: OwnedFd| {
-            let filter = self.seccomp.as_ref();
-            let delivered = filter.map(|filter| filter.deliver(listener.as_fd(), self.process.pid));
-            delivered.unwrap_or(Ok(())).map_err(RuntimeError::from)
-        };
-        let terminal = await_execution(&self.channel, self.child.pidfd(), deliver)?;
+        let terminal = self.settled()?;
         Ok(Running { process: self.process, pidfd: self.child.keep()?, terminal })
     }
 }
 
-/// A child that is killed and reaped when this is dropped.
-#[derive(Debug)]
-struct Unproven {
-    pid: i32,
-    pidfd: OwnedFd,
-    is_kept: bool,
-}
-
-impl Unproven {
-    fn new(child: Child) -> Self {
-        Self { pid: child.pid, pidfd: child.pidfd, is_kept: false }
+impl Created {
+    /// Waits until everything is done but the execution of the program, for a [`Gate::Fifo`].
+    ///
+    /// # Errors
+    /// As [`Created::start`].
+    pub fn ready(self) -> Result<Ready, RuntimeError> {
+        let terminal = self.settled()?;
+        let Self { process, child, channel, .. } = self;
+        Ok(Ready { process, terminal, child, channel })
     }
 
-    fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
-    }
-
-    /// Lets it live.
-    fn keep(mut self) -> crate::sys::Result<OwnedFd> {
-        use crate::sys::At as _;
-        let pidfd = self.pidfd.try_clone().at("keep process", self.pid)?;
-        self.is_kept = true;
-        Ok(pidfd)
+    /// Waits until it has gone as far as it goes by itself, and hands on who is to decide about calls; gives its terminal.
+    fn settled(&self) -> Result<Option<OwnedFd>, RuntimeError> {
+        await_execution(&self.channel, self.child.pidfd(), |listener: OwnedFd| {
+            let filter = self.seccomp.as_ref();
+            let delivered = filter.map(|filter| filter.deliver(listener.as_fd(), self.process.pid));
+            delivered.unwrap_or(Ok(())).map_err(RuntimeError::from)
+        })
     }
 }
 
-impl Drop for Unproven {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            pidfd::kill_and_reap(&self.pidfd);
-        }
+impl Ready {
+    /// Lets it wait at its gate alone, also when this process ends; gives its pidfd.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn release(self) -> Result<OwnedFd, RuntimeError> {
+        say(&self.channel, &Order::Start, None)?;
+        Ok(self.child.keep()?)
     }
 }

@@ -17,6 +17,7 @@ pub mod clone;
 pub mod command;
 pub mod copy;
 mod error;
+pub mod fifo;
 pub mod files;
 pub mod holders;
 pub mod idmap;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{Endpoint, Limits, NetworkMode},
     network,
-    runtime::{self, Created, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
+    runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     sys::{At as _, SysError, cgroup::Cgroup, files, process::ProcessId},
 };
 
@@ -73,6 +73,8 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
         cgroup: held.cgroup.as_ref(),
         seccomp: Some(&seccomp),
         rootless: launch.rootless,
+        gate: Gate::Channel,
+        preserved: 0,
     })?;
     Ok(Made { created, streams, log, spec, seccomp })
 }

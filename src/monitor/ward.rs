@@ -16,7 +16,7 @@ use super::{
 use crate::{
     model::{Container, Endpoint, ExecRequest, Exit, Timestamp},
     network::{self, Place},
-    runtime::{self, ExecSetup, Stdio, User, seccomp},
+    runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
     store::Layout,
     sys::{files, process::ProcessId},
 };
@@ -113,6 +113,8 @@ impl Ward {
             stdio,
             cgroup: self.held.cgroup.as_ref(),
             seccomp: Some(&self.seccomp),
+            tether: Tether::Parent,
+            preserved: 0,
         })?;
         let pid = running.process.pid;
         let mut program = Program::new(pid, running.pidfd, pipes.unwrap_or_default());

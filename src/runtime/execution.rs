@@ -9,11 +9,11 @@ use oci_spec::runtime::{Linux, Process};
 use rustix::fs::{FileType, OFlags};
 
 use super::{
-    InitError, RuntimeError, Stdio, User, check,
+    InitError, RuntimeError, Stdio, Tether, User, check,
     error::Step as _,
     hooks::AtStart,
-    protocol::{Report, say},
-    rights::{capability_sets, resource_limits},
+    protocol::{Order, Report, expect_order, say},
+    rights::{capability_sets, directory, resource_limits},
     schedule::{Affinity, Schedule},
     search,
     seccomp::Program,
@@ -22,6 +22,7 @@ use super::{
 use crate::sys::{
     caps::{self, Capabilities},
     channel::Channel,
+    fifo,
     namespace::{self, c_string},
     program::{self, Resource},
     pty::{self, Terminal},
@@ -45,6 +46,8 @@ pub(super) struct Execution<'a> {
     umask: u32,
     streams: Stdio,
     filter: Option<&'a Program>,
+    tether: Tether,
+    preserved: u32,
     /// What is written into files of `/proc/self`.
     pub(super) attributes: Vec<(&'static str, String)>,
     schedule: Schedule,
@@ -103,6 +106,8 @@ impl<'a> Execution<'a> {
             umask: numbers.umask().unwrap_or(DEFAULT_UMASK),
             streams,
             filter: None,
+            tether: Tether::Parent,
+            preserved: 0,
             attributes: process
                 .oom_score_adj()
                 .map(|score| ("oom_score_adj", score.to_string()))
@@ -129,6 +134,13 @@ impl<'a> Execution<'a> {
     pub(super) fn of_container(mut self, linux: Option<&Linux>) -> Result<Self, RuntimeError> {
         self.schedule = self.schedule.of_container(linux)?;
         Ok(self)
+    }
+
+    /// Says what becomes of it when its parent ends, and how many descriptors after 2 it gets.
+    pub(super) const fn left_to(mut self, tether: Tether, preserved: u32) -> Self {
+        self.tether = tether;
+        self.preserved = preserved;
+        self
     }
 
     /// Finds in the root file system who the user is, where the program starts and what its streams are; the terminal's master side goes to the parent.
@@ -165,6 +177,8 @@ impl<'a> Execution<'a> {
             streams,
             filter: self.filter,
             schedule: self.schedule,
+            tether: self.tether,
+            preserved: self.preserved,
             hooks: AtStart::default(),
         })
     }
@@ -193,6 +207,8 @@ pub(super) struct Prepared<'a> {
     streams: Streams,
     filter: Option<&'a Program>,
     schedule: Schedule,
+    tether: Tether,
+    preserved: u32,
     hooks: AtStart,
 }
 
@@ -235,14 +251,8 @@ impl Prepared<'_> {
         wait: impl FnOnce() -> Result<(), InitError>,
     ) -> Report {
         let done = self
-            .set_limits()
-            .and_then(|()| self.schedule.apply())
-            .and_then(|()| self.set_streams())
-            .and_then(|()| self.filter_if(!self.no_new_privileges, channel))
-            .and_then(|()| wait())
-            .and_then(|()| self.become_user())
+            .arm(channel, wait)
             .and_then(|()| self.run_hooks())
-            .and_then(|()| self.leave_nothing_behind(channel))
             .and_then(|()| say(channel, &Report::Executing, None))
             // The last thing, so that it need not allow what this process still does.
             .and_then(|()| self.filter_if(self.no_new_privileges, channel));
@@ -250,6 +260,46 @@ impl Prepared<'_> {
             Err(error) => Report::Failed(error),
             Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
         }
+    }
+
+    /// As [`Prepared::take_over`], but everything that can fail is done, and told, before the wait behind a pipe. What fails after it, the program's own standard error hears.
+    pub(super) fn take_over_behind(self, channel: &Channel, pipe: &OwnedFd) -> Report {
+        if let Err(error) = self.arm(channel, || Ok(())) {
+            return Report::Failed(error);
+        }
+        if let Some(report) = search::find(&self.arguments, &self.search_path) {
+            return report;
+        }
+        // Before the wait: its listener goes to who makes the container, and what fails is told there.
+        let passed = self
+            .filter_if(self.no_new_privileges, channel)
+            .and_then(|()| say(channel, &Report::Waiting, None))
+            .and_then(|()| expect_order(channel, &Order::Start))
+            .and_then(|()| fifo::wait(pipe).step(InitError::Streams));
+        if let Err(error) = passed {
+            return Report::Failed(error);
+        }
+        let report = match self.run_hooks() {
+            Err(error) => Report::Failed(error),
+            Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
+        };
+        search::tell_last_words(&report);
+        report
+    }
+
+    /// Does everything that comes before the program, in the order in which rights are lost.
+    fn arm(
+        &self,
+        channel: &Channel,
+        wait: impl FnOnce() -> Result<(), InitError>,
+    ) -> Result<(), InitError> {
+        self.set_limits()?;
+        self.schedule.apply()?;
+        self.set_streams()?;
+        self.filter_if(!self.no_new_privileges, channel)?;
+        wait()?;
+        self.become_user()?;
+        self.leave_nothing_behind(channel)
     }
 
     fn set_limits(&self) -> Result<(), InitError> {
@@ -330,25 +380,16 @@ impl Prepared<'_> {
     }
 
     fn leave_nothing_behind(&self, channel: &Channel) -> Result<(), InitError> {
-        caps::die_with_parent().step(InitError::Capabilities)?;
+        if self.tether == Tether::Parent {
+            caps::die_with_parent().step(InitError::Capabilities)?;
+        }
         // If the parent died before it was told to take this process along, it closed its end.
         if channel.is_closed() {
             return Err(InitError::Abandoned);
         }
         program::set_umask(self.umask);
-        program::close_on_exec_above_stdio().step(InitError::Streams)?;
+        program::close_on_exec_above_stdio(self.preserved).step(InitError::Streams)?;
         program::reset_signals();
         Ok(())
-    }
-}
-
-fn directory(process: &Process) -> Result<String, RuntimeError> {
-    match process.cwd().to_str() {
-        Some("") => Ok("/".to_owned()),
-        Some(path) if path.starts_with('/') => Ok(path.to_owned()),
-        _ => Err(RuntimeError::unfit(format_args!(
-            "working directory {} is not absolute",
-            process.cwd().display()
-        ))),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    InitError, devices,
+    Gate as ProgramGate, InitError, devices,
     error::Step as _,
     hooks::{AtStart, InnerHooks},
     plan::Plan,
@@ -69,7 +69,17 @@ fn steps(
         // Only now: what is shared cannot become the root.
         mount::propagate(&root, kind, is_recursive).step(InitError::Propagation)?;
     }
-    Ok(prepared.take_over(channel, || expect_order(channel, &Order::Start)))
+    match &plan.gate {
+        ProgramGate::Channel => {
+            Ok(prepared.take_over(channel, || expect_order(channel, &Order::Start)))
+        }
+        ProgramGate::Fifo(fifo) => {
+            // It stays long enough to be found by others in the container (CVE-2019-5736).
+            namespace::set_inspectable(false)
+                .step(|cause| InitError::Attribute { name: "dumpable".to_owned(), cause })?;
+            Ok(prepared.take_over_behind(channel, fifo))
+        }
+    }
 }
 
 /// Runs the hooks of the creation, and gives those of the start.

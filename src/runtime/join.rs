@@ -25,7 +25,8 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     let container = setup.spec.process().as_ref().unwrap_or(setup.process);
     let execution = Execution::resolve(setup.process, container, setup.user, setup.stdio)?
         .of_container(setup.spec.linux().as_ref())?
-        .filtered(setup.seccomp);
+        .filtered(setup.seccomp)
+        .left_to(setup.tether, setup.preserved);
     let namespaces = namespaces(setup.spec);
     let (channel, theirs) = Channel::pair()?;
     let target = setup.cgroup.and_then(Cgroup::clone_target);

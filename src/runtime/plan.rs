@@ -4,7 +4,7 @@ use nix::sched::CloneFlags;
 use oci_spec::runtime::{Root, Spec};
 
 use super::{
-    Rootfs, RuntimeError, Setup, check,
+    Gate, Rootfs, RuntimeError, Setup, Tether, check,
     devices::{self, PlannedDevice},
     execution::Execution,
     hooks::InnerHooks,
@@ -40,6 +40,8 @@ pub(super) struct Plan<'a> {
     pub(super) hooks: Option<InnerHooks>,
     /// The program, and as whom.
     pub(super) execution: Execution<'a>,
+    /// What it waits for.
+    pub(super) gate: Gate,
 }
 
 /// A root file system to be mounted.
@@ -94,6 +96,10 @@ impl<'a> Plan<'a> {
             spec.process().as_ref().ok_or_else(|| RuntimeError::unfit("it has no process"))?;
         let linux = spec.linux().as_ref();
         let namespaces = Namespaces::resolve(spec)?;
+        let tether = match &setup.gate {
+            Gate::Channel => Tether::Parent,
+            Gate::Fifo(_) => Tether::None,
+        };
         let paths = |paths: Option<&Vec<String>>| paths.cloned().unwrap_or_default();
         Ok(Self {
             parameters: parameters(spec, namespaces.own()?)?,
@@ -116,7 +122,9 @@ impl<'a> Plan<'a> {
                 .opened_for(&namespaces)?,
             execution: Execution::resolve(process, process, setup.user, setup.stdio)?
                 .of_container(linux)?
-                .filtered(setup.seccomp),
+                .filtered(setup.seccomp)
+                .left_to(tether, setup.preserved),
+            gate: setup.gate,
             namespaces,
         })
     }

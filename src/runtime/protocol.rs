@@ -3,6 +3,9 @@
 //! Monitor: [`Order::Start`]; before it [`Order::Mapped`] if there is a user namespace to be made, and [`Order::Hooked`] if there are hooks, for which
 //! [`Report::Mounted`] asks. First process: [`Report::Terminal`] and [`Report::Listener`] if there is one, [`Report::Executing`], and then either
 //! nothing (executing the program closed its end) or [`Report::Program`]; [`Report::Failed`] at any point instead.
+//!
+//! Where the gate is a pipe, the first process says [`Report::Waiting`] when all is set up, and [`Order::Start`] is the word that its parent
+//! has written down what it is and lets it go.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -18,7 +21,7 @@ pub(super) enum Order {
     Mapped,
     /// The hooks outside have run; here is the state for those inside.
     Hooked,
-    /// Execute the program.
+    /// Execute the program, or wait at the gate for somebody else.
     Start,
 }
 
@@ -35,6 +38,8 @@ pub(super) enum Report {
     Listener,
     /// All is set up; the next thing is `execve(2)`.
     Executing,
+    /// All is set up; the next thing is the gate.
+    Waiting,
     /// A step failed.
     Failed(InitError),
     /// The program could not be executed.
@@ -89,7 +94,7 @@ pub(super) fn expect_order(channel: &Channel, order: &Order) -> Result<(), InitE
     }
 }
 
-/// Waits, in the parent, until the program is executed or will never be; gives the terminal's master side.
+/// Waits, in the parent, until the program is executed, or its process waits at the gate, or it will never be; gives the terminal's master side.
 /// `on_listener` gets the descriptor at which calls wait that the filter hands on.
 pub(super) fn await_execution(
     channel: &Channel,
@@ -107,6 +112,7 @@ pub(super) fn await_execution(
                 }
             }
             Report::Executing => executing = true,
+            Report::Waiting => return Ok(terminal),
             // Whoever runs no hooks has not asked for these.
             Report::Mounted | Report::Hooked => {}
             Report::Failed(error) => return Err(error.into()),

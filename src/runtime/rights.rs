@@ -1,7 +1,7 @@
-//! The capabilities and resource limits of a spec, as the kernel counts them.
+//! The directory, capabilities and resource limits of a spec, as the kernel counts them.
 
 use oci_spec::runtime::{
-    Capabilities as CapabilityNames, LinuxCapabilities, PosixRlimit, PosixRlimitType,
+    Capabilities as CapabilityNames, LinuxCapabilities, PosixRlimit, PosixRlimitType, Process,
 };
 
 use super::RuntimeError;
@@ -66,5 +66,17 @@ const fn resource(kind: PosixRlimitType) -> Resource {
         PosixRlimitType::RlimitNice => Resource::Nice,
         PosixRlimitType::RlimitRtprio => Resource::Rtprio,
         PosixRlimitType::RlimitRttime => Resource::Rttime,
+    }
+}
+
+/// Reads where a program starts.
+pub(super) fn directory(process: &Process) -> Result<String, RuntimeError> {
+    match process.cwd().to_str() {
+        Some("") => Ok("/".to_owned()),
+        Some(path) if path.starts_with('/') => Ok(path.to_owned()),
+        _ => Err(RuntimeError::unfit(format_args!(
+            "working directory {} is not absolute",
+            process.cwd().display()
+        ))),
     }
 }

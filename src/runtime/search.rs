@@ -30,6 +30,29 @@ pub(super) fn execute(arguments: &[CString], environment: &[CString], search_pat
     report(&name.to_string_lossy(), worst)
 }
 
+/// Looks for the program without executing it, as far as that can be told; gives the reason when there is none to execute.
+pub(super) fn find(arguments: &[CString], search_path: &str) -> Option<Report> {
+    let name = arguments.first().map(CString::as_c_str).unwrap_or_default();
+    let mut worst = None;
+    for path in candidates(name, search_path).into_iter().filter(|path| program::exists(path)) {
+        match program::check_executable(&path) {
+            Ok(()) => return None,
+            Err(error) => worst = Some((path, error)),
+        }
+    }
+    Some(report(&name.to_string_lossy(), worst))
+}
+
+/// Tells on standard error why a process ends before its program, when there is nobody else to tell.
+pub(super) fn tell_last_words(report: &Report) {
+    let words = match report {
+        Report::Failed(error) => format!("{error}\n"),
+        Report::Program { program, reason, .. } => format!("exec {program}: {reason}\n"),
+        _ => return,
+    };
+    drop(io::Write::write_all(&mut io::stderr(), words.as_bytes()));
+}
+
 /// Lists the paths to try.
 fn candidates(name: &CStr, search_path: &str) -> Vec<CString> {
     if name.is_empty() || name.to_bytes().contains(&b'/') {

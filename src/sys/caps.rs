@@ -130,6 +130,17 @@ pub fn die_with_parent() -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).at("set", "the parent death signal")
 }
 
+/// Lists the names of all capabilities that this kernel has (`capabilities(7)`).
+pub fn names() -> Vec<String> {
+    let last = files::read_text(std::path::Path::new("/proc/sys/kernel/cap_last_cap"));
+    let last: u32 = last.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(63);
+    CapabilitySet::all()
+        .iter_names()
+        .filter(|(_, set)| set.bits().trailing_zeros() <= last)
+        .map(|(name, _)| format!("CAP_{name}"))
+        .collect()
+}
+
 /// Gives the bit of a capability by its name, with or without `CAP_`.
 pub fn bit(name: &str) -> Option<u64> {
     CapabilitySet::from_name(name.strip_prefix("CAP_").unwrap_or(name)).map(|set| set.bits())

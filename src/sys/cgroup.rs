@@ -4,6 +4,7 @@ pub mod devices;
 mod freeze;
 mod group;
 mod hierarchy;
+mod members;
 mod one;
 mod resources;
 mod statistics;

@@ -3,7 +3,10 @@
 use std::{
     io::{IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
 };
 
 use rustix::{
@@ -88,6 +91,13 @@ impl Channel {
             Ok((_, length)) => length == 0,
             Err(errno) => errno != Errno::AGAIN,
         }
+    }
+}
+
+impl From<UnixStream> for Channel {
+    /// Takes a connected socket; on a stream, one message may come in pieces.
+    fn from(stream: UnixStream) -> Self {
+        Self(stream.into())
     }
 }
 

@@ -220,6 +220,50 @@ pub fn make_alike(path: &Path, model: &Path) -> Result<()> {
     fs::set_permissions(path, like.permissions()).at_path("set the mode of", path)
 }
 
+/// Waits until no other process has this file locked, and locks it until the descriptor is closed or this process ends; a child does
+/// not inherit the lock (`fcntl_locking(2)`). The file is made when its directory is there; `None` when it was removed meanwhile.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn lock(path: &Path) -> Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(path).at_path("open", path)?;
+    let exclusively = rustix::fs::FlockOperation::LockExclusive;
+    rustix::io::retry_on_intr(|| rustix::fs::fcntl_lock(&file, exclusively))
+        .at_path("lock", path)?;
+    let is_there = file.metadata().at_path("look at", path)?.nlink() > 0;
+    Ok(is_there.then_some(file))
+}
+
+/// Tells whether another process has this file locked.
+pub fn is_locked(path: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().write(true).open(path) else { return false };
+    let attempt = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    rustix::fs::fcntl_lock(&file, attempt).is_err()
+}
+
+/// Makes a directory that must not exist yet, for its owner only (mode 0700).
+///
+/// # Errors
+/// What the kernel says, with the path; already exists when something is there.
+pub fn make_new_private_dir(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path).at_path("create", path)
+}
+
+/// Tells which user owns a file or directory.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn owner(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path).at_path("look at", path)?.uid())
+}
+
+/// Tells whether a directory is there, links not followed.
+pub fn is_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|status| status.is_dir())
+}
+
 /// Tells whether something is there, links followed.
 pub fn exists(path: &Path) -> bool {
     path.exists()

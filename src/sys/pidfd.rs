@@ -1,6 +1,6 @@
 //! Processes by descriptor: their number may be reused, their descriptor not (`pidfd_open(2)`).
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
@@ -16,6 +16,14 @@ pub fn open(pid: i32) -> Result<OwnedFd> {
     let number = Pid::from_raw(pid)
         .ok_or_else(|| SysError::new("open", "process 0", rustix::io::Errno::SRCH))?;
     pidfd_open(number, PidfdFlags::empty()).at("open process", pid)
+}
+
+/// Gives the number of the process of a pidfd (`proc_pid_fdinfo(5)`); `None` when it has been reaped.
+pub fn number(pidfd: impl AsFd) -> Option<i32> {
+    let path = format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd());
+    let text = super::files::read_text(path.as_ref()).ok()?;
+    let number = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    number.trim().parse().ok().filter(|&pid| pid > 0)
 }
 
 /// Kills it and, as it is our child, waits until it is gone. It being gone already is no failure.

@@ -37,6 +37,31 @@ pub fn new_session() -> Result<()> {
     setsid().at("begin", "a session").map(drop)
 }
 
+/// Gives this process, and what it clones, the session keyring of this name, which is made if it is not there (`keyctl(2)`): keys of
+/// whoever called stay out of reach. Where this process may have no keyrings at all, there is nothing to keep out of reach.
+///
+/// # Errors
+/// What the kernel says, when it has keyrings; disk quota exceeded when this user has too many.
+pub fn join_keyring(name: &str) -> Result<()> {
+    /// Everything to who possesses it; to the same user seeing, reading, searching, linking (`keyrings(7)`).
+    const PERMISSIONS: libc::c_ulong = 0x3f1b_0000;
+    let text = super::namespace::c_string(name)?;
+    let join = libc::c_ulong::from(libc::KEYCTL_JOIN_SESSION_KEYRING);
+    // SAFETY: the name ends with a zero and lives as long as the call.
+    let keyring = unsafe { libc::syscall(libc::SYS_keyctl, join, text.as_ptr()) };
+    if keyring < 0 {
+        let error = SysError::last("join session keyring", name);
+        let is_without = matches!(error.errno(), Some(libc::ENOSYS | libc::EPERM));
+        return if is_without { Ok(()) } else { Err(error) };
+    }
+    let permit = libc::c_ulong::from(libc::KEYCTL_SETPERM);
+    // SAFETY: numbers only.
+    match unsafe { libc::syscall(libc::SYS_keyctl, permit, keyring, PERMISSIONS) } {
+        0 => Ok(()),
+        _ => Err(SysError::last("set who may use session keyring", name)),
+    }
+}
+
 /// Makes an open directory the working directory, and makes sure that it is inside the root (CVE-2024-21626).
 ///
 /// # Errors
@@ -60,14 +85,15 @@ pub fn set_stdio([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<()> {
     nix::unistd::dup2_stderr(stderr).at("replace", "standard error")
 }
 
-/// Marks every descriptor but 0, 1 and 2 to be closed by the next `execve(2)` (CVE-2024-21626).
+/// Marks every descriptor but 0, 1, 2 and the `kept` after them to be closed by the next `execve(2)` (CVE-2024-21626).
 ///
 /// # Errors
 /// What the kernel says.
-pub fn close_on_exec_above_stdio() -> Result<()> {
+pub fn close_on_exec_above_stdio(kept: u32) -> Result<()> {
+    let first = kept.saturating_add(3);
     // SAFETY: numbers only; nothing is closed now.
     let answer =
-        unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     match answer {
         0 => Ok(()),
         _ => Err(SysError::last("mark", "descriptors to be closed")),
@@ -98,6 +124,25 @@ const SIGNALS: i32 = 64;
 /// Tells whether something is at a path, for this process as it is now.
 pub fn exists(path: &CStr) -> bool {
     rustix::fs::lstat(path).is_ok()
+}
+
+/// Tells why this process may not execute what is at a path, as far as its permission bits say.
+///
+/// # Errors
+/// What the kernel says.
+pub fn check_executable(path: &CStr) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    if is_directory(path) {
+        return Err(rustix::io::Errno::ACCESS.into());
+    }
+    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).map_err(Into::into)
+}
+
+/// Tells whether this process has a descriptor of this number.
+pub fn is_open(number: u32) -> bool {
+    let Ok(number) = i32::try_from(number) else { return false };
+    // SAFETY: the call looks a number up and changes nothing.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
 }
 
 /// Tells whether a path leads to a directory.

@@ -36,7 +36,7 @@ pub enum Side {
 /// # Errors
 /// What the kernel says.
 pub fn stand_alone(name: &std::ffi::CStr) -> Result<Side> {
-    close_beyond_stderr()?;
+    close_inherited(0)?;
     // SAFETY: this process has one thread, so the child inherits no lock that is held.
     let forked = unsafe { fork() }.at("fork", "this process")?;
     if let ForkResult::Parent { .. } = forked {
@@ -52,10 +52,15 @@ pub fn stand_alone(name: &std::ffi::CStr) -> Result<Side> {
     Ok(Side::Alone { channel })
 }
 
-/// Closes what the one who executed this process left open (`close_range(2)`).
-fn close_beyond_stderr() -> Result<()> {
+/// Closes what the one who executed this process left open, but for the standard streams and the `kept` descriptors after them
+/// (`close_range(2)`). For the beginning of `main`: while nothing in this process owns a descriptor.
+///
+/// # Errors
+/// What the kernel says.
+pub fn close_inherited(kept: u32) -> Result<()> {
+    let first = kept.saturating_add(3);
     // SAFETY: the call takes numbers only; at the beginning of main nothing in this process owns a descriptor beyond the standard streams.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
     if answer == 0 { Ok(()) } else { Err(SysError::last("close", "inherited descriptors")) }
 }
 
@@ -135,6 +140,14 @@ extern "C" fn forget_object(
         }
     }
     0
+}
+
+/// Makes this process the parent of all orphans below it (`PR_SET_CHILD_SUBREAPER`).
+///
+/// # Errors
+/// What the kernel says.
+pub fn adopt_orphans() -> Result<()> {
+    prctl::set_child_subreaper(true).at("become", "a sub-reaper")
 }
 
 /// Gives freed memory back to the kernel, where the C library would keep it (`malloc_trim(3)`).

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Result, SysError};
+use super::{At as _, Result, SysError};
 
 /// How many characters a terminal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,39 @@ pub fn set_window_size(fd: BorrowedFd<'_>, size: WindowSize) -> Result<()> {
     // SAFETY: the descriptor is open while it is borrowed, and the kernel reads a winsize that outlives the call.
     let answer = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     if answer == 0 { Ok(()) } else { Err(SysError::last("resize", "a terminal")) }
+}
+
+/// A terminal in raw mode (`termios(3)`), until this is dropped.
+#[derive(Debug)]
+pub struct Raw<'a> {
+    terminal: BorrowedFd<'a>,
+    before: rustix::termios::Termios,
+}
+
+impl<'a> Raw<'a> {
+    /// Puts a terminal into raw mode; `None` when it is none.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn enter(terminal: BorrowedFd<'a>) -> Result<Option<Self>> {
+        use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+        if !isatty(terminal) {
+            return Ok(None);
+        }
+        let before = tcgetattr(terminal).at("read the mode of", "the terminal")?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(terminal, OptionalActions::Now, &raw).at("set the mode of", "the terminal")?;
+        Ok(Some(Self { terminal, before }))
+    }
+}
+
+impl Drop for Raw<'_> {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        // The terminal is gone, then; nothing is left to restore.
+        let _restored = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 #[cfg(test)]

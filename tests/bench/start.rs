@@ -123,6 +123,8 @@ impl Place<'_> {
             cgroup: None,
             seccomp: None,
             rootless: false,
+            gate: runtime::Gate::Channel,
+            preserved: 0,
         });
         pidfd::reap(running.unwrap().start().unwrap().pidfd.as_fd());
         fs::remove_dir_all(self.dir.join("floor")).unwrap();

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("engine", &["model", "sys", "store", "image", "runtime", "network", "monitor"]),
     ("tui", &["model", "engine"]),
     ("cli", &["model", "engine"]),
+    ("oci", &["model", "sys", "runtime"]),
 ];
 
 /// What a room may not say, because another room alone knows it.
@@ -57,6 +58,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     ("cli", &["tokio", "ratatui", "rusqlite"]),
     ("tui", &["clap", "rusqlite"]),
+    ("oci", &["tokio", "std::thread", "println!", "env::var", "rusqlite"]),
 ];
 
 const MOST_LINES: usize = 400;

@@ -20,6 +20,7 @@ mod mounts;
 mod namespaces;
 mod network;
 mod networks;
+mod oci;
 mod process;
 mod runtime;
 mod screen;

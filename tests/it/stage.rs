@@ -13,7 +13,8 @@ use std::{
 
 use estiba::{
     runtime::{
-        self, Created, Rootfs, Running, RuntimeError, Setup, Stdio, User, default_spec, seccomp,
+        self, Created, Gate, Rootfs, Running, RuntimeError, Setup, Stdio, User, default_spec,
+        seccomp,
     },
     sys::{cgroup::Cgroup, files},
 };
@@ -175,6 +176,8 @@ impl Stage {
             cgroup,
             seccomp: self.filter.as_ref(),
             rootless: self.mode == Mode::Rootless,
+            gate: Gate::Channel,
+            preserved: 0,
         })
     }
 

@@ -1,6 +1,6 @@
 //! From `linux.seccomp` of a spec to classic BPF (config-linux.md, "Seccomp"), in the meaning that libseccomp gives to it for runc.
 //!
-//! For each architecture a section of its own; in it the search of [`super::compile`], whose leaves try the rules of a call in their order. A rule without
+//! For each architecture a section of its own; in it the search of [`super::compile()`], whose leaves try the rules of a call in their order. A rule without
 //! arguments wins over those with some; a call of which nothing is said gets the default action; a call of an architecture that is not named
 //! kills its thread. Names that an architecture does not have are passed over.
 

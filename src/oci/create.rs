@@ -1,0 +1,185 @@
+//! From a bundle to a container whose program waits, or runs.
+
+use std::{fs::File, os::fd::OwnedFd};
+
+use oci_spec::runtime::Spec;
+
+use super::{
+    Context, Failure,
+    arguments::{Creation, Run},
+    bundle::Bundle,
+    console::Console,
+    container::{Container, Status},
+    foreground::{self, Signals},
+    lifecycle,
+    listing::state_for_hooks,
+    record::{Place, Record, replace},
+    resources,
+};
+use crate::{
+    runtime::{self, Gate, Rootfs, Setup, User, resources_of_new, seccomp},
+    sys::{
+        cgroup::{Cgroup, Reach},
+        fifo, program, spawn,
+    },
+};
+
+/// Makes a container whose program waits for `start`.
+pub(super) fn create(context: &Context<'_>, options: &Creation) -> Result<u8, Failure> {
+    let bundle = Bundle::read(context, options)?;
+    // The first process would keep them open while it waits.
+    spawn::close_inherited(bundle.preserved)?;
+    make(context, options, bundle, true)
+        .map(|_made| 0)
+        .map_err(|failure| failure.while_doing("runc create failed", 1))
+}
+
+/// Makes a container, starts it, and stays with it unless told not to.
+pub(super) fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
+    let bundle = Bundle::read(context, &options.creation)?;
+    spawn::close_inherited(bundle.preserved)?;
+    let signals = if options.detach { None } else { Some(Signals::hold_back()?) };
+    if signals.is_some() && !options.no_subreaper {
+        spawn::adopt_orphans()?;
+    }
+    let failed = |failure: Failure| failure.while_doing("runc run failed", 1);
+    let made = make(context, &options.creation, bundle, options.detach).map_err(failed)?;
+    let Made { mut container, pidfd, terminal } = made;
+    if let Err(failure) = lifecycle::open_gate(&container) {
+        lifecycle::destroy(&container)?;
+        return Err(failed(failure));
+    }
+    container.unlock();
+    let Some(signals) = signals else { return Ok(0) };
+    let code = foreground::stay(&signals, &pidfd, terminal.as_ref())?;
+    if !options.keep {
+        lifecycle::delete(context, &options.creation.id, true)?;
+    }
+    Ok(code)
+}
+
+/// A container that was made, and what its maker alone has of it.
+#[derive(Debug)]
+struct Made {
+    container: Container,
+    pidfd: OwnedFd,
+    terminal: Option<OwnedFd>,
+}
+
+/// What is there of a container while it is being made; it goes when this is dropped.
+#[derive(Debug)]
+struct Draft {
+    place: Place,
+    cgroup: Option<Cgroup>,
+    /// None once the container is made.
+    lock: Option<File>,
+}
+
+impl Draft {
+    /// Claims a name.
+    fn begin(context: &Context<'_>, id: &str) -> Result<Self, Failure> {
+        let place = Place::of(context, id)?;
+        place.make()?;
+        let mut draft = Self { place, cgroup: None, lock: None };
+        draft.lock = draft.place.lock()?;
+        if draft.lock.is_some() {
+            return Ok(draft);
+        }
+        Err(Failure::new(format!("container {id} was deleted while it was made")))
+    }
+
+    /// Keeps it.
+    fn complete(mut self, record: Record) -> Option<Container> {
+        let lock = self.lock.take()?;
+        Some(Container::new(self.place.clone(), record, lock))
+    }
+
+    fn make_cgroup(&mut self, bundle: &Bundle) -> Result<(), Failure> {
+        let Some(name) = &bundle.cgroup else { return Ok(()) };
+        let cgroup = Cgroup::create_with(name, Reach::All)?;
+        let others = cgroup.as_ref().map(|cgroup| cgroup.members().len()).unwrap_or_default();
+        if others > 0 {
+            // What is in it would be ended with the container.
+            return Err(Failure::new(format!(
+                "control group {name} is not empty: it has {others} process(es)"
+            )));
+        }
+        self.cgroup = cgroup;
+        let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+        resources::apply(self.cgroup.as_ref(), &resources_of_new(resources)?)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
+        // The failure that led here is the one to tell; `delete --force` does again what does not work now.
+        let _gone = self.cgroup.as_ref().map(Cgroup::remove_tree);
+        let _gone = self.place.remove();
+    }
+}
+
+/// Compiles the filter of a spec, if it has one; who decides about calls hears the container's state.
+pub(super) fn filter(
+    spec: &Spec,
+    state: serde_json::Value,
+) -> Result<Option<seccomp::Program>, Failure> {
+    let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+    Ok(asked.map(|asked| seccomp::Program::from_spec(asked, Some(state))).transpose()?)
+}
+
+/// Names the session keyring of a container as runc does.
+pub(super) fn keyring(id: &str) -> String {
+    format!("_ses.{id}")
+}
+
+fn make(
+    context: &Context<'_>,
+    options: &Creation,
+    bundle: Bundle,
+    is_detached: bool,
+) -> Result<Made, Failure> {
+    let process = bundle.spec.process().clone();
+    let process = process.ok_or_else(|| Failure::new("config.json: it has no process"))?;
+    let has_terminal = process.terminal() == Some(true);
+    let console =
+        Console::choose(context, has_terminal, is_detached, options.console_socket.as_ref())?;
+    let mut draft = Draft::begin(context, &options.id)?;
+    if !options.no_new_keyring {
+        program::join_keyring(&keyring(&options.id))?;
+    }
+    draft.place.write_spec(&bundle.spec)?;
+    let mut record = Record::new(&options.id, &bundle.path, &bundle.rootfs, &bundle.spec)?;
+    record.cgroup = bundle.cgroup.clone();
+    record.has_keyring = !options.no_new_keyring;
+    draft.place.write(&record)?;
+    draft.make_cgroup(&bundle)?;
+    let creating = state_for_hooks(&record, Status::Creating, 0);
+    let seccomp = filter(&bundle.spec, creating)?;
+    let mut created = runtime::create(Setup {
+        spec: &bundle.spec,
+        rootfs: Rootfs::Directory(bundle.rootfs),
+        user: User::FromSpec,
+        stdio: console.stdio()?,
+        cgroup: draft.cgroup.as_ref(),
+        seccomp: seccomp.as_ref(),
+        rootless: context.around.rootless,
+        gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),
+        preserved: bundle.preserved,
+    })?;
+    let creating = state_for_hooks(&record, Status::Creating, created.process().pid);
+    created.run_hooks(&bundle.spec, &creating)?;
+    let mut ready = created.ready()?;
+    let terminal = console.deliver(ready.terminal.take(), &process)?;
+    record.init = Some(ready.process);
+    draft.place.write(&record)?;
+    if let Some(path) = &options.pid_file {
+        replace(&context.absolute(path), ready.process.pid.to_string().as_bytes())?;
+    }
+    let pidfd = ready.release()?;
+    let container = draft.complete(record);
+    let container = container.ok_or_else(|| Failure::new("the container was given up"))?;
+    Ok(Made { container, pidfd, terminal })
+}

@@ -1,0 +1,209 @@
+//! A further program in a container.
+
+use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, Spec};
+
+use super::{
+    Context, Failure,
+    arguments::Exec,
+    bundle::checked,
+    console::Console,
+    container::{Container, Status},
+    create::{filter, keyring},
+    foreground::{self, Signals},
+    listing::state_for_hooks,
+    record::replace,
+};
+use crate::{
+    runtime::{self, ExecSetup, Tether, User},
+    sys::{files, program, spawn},
+};
+
+/// The exit code when the program could not be started.
+const NOT_STARTED: u8 = 255;
+
+/// Runs a program in a container and stays with it unless told not to.
+pub(super) fn exec(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
+    start(context, options).map_err(|failure| failure.while_doing("exec failed", NOT_STARTED))
+}
+
+fn start(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
+    let preserved = checked(options.preserve_fds)?;
+    spawn::close_inherited(preserved)?;
+    let container = Container::find(context, &options.id)?;
+    match container.status() {
+        Status::Stopped => return Err(Failure::new("cannot exec in a stopped container")),
+        Status::Creating => {
+            return Err(Failure::new("cannot exec in a container that is being made"));
+        }
+        Status::Paused if !options.ignore_paused => {
+            return Err(Failure::new(
+                "cannot exec in a paused container (use --ignore-paused to override)",
+            ));
+        }
+        _ => {}
+    }
+    let (init, init_pidfd) =
+        container.pinned().ok_or_else(|| Failure::new("cannot exec in a stopped container"))?;
+    let spec = container.place.spec()?;
+    let process = process(context, options, &spec)?;
+    let has_terminal = process.terminal() == Some(true);
+    let console =
+        Console::choose(context, has_terminal, options.detach, options.console_socket.as_ref())?;
+    let signals = if options.detach { None } else { Some(Signals::hold_back()?) };
+    if signals.is_some() && !options.no_subreaper {
+        spawn::adopt_orphans()?;
+    }
+    if container.record.has_keyring {
+        program::join_keyring(&keyring(&options.id))?;
+    }
+    let state = state_for_hooks(&container.record, Status::Running, init.pid);
+    let seccomp = filter(&spec, state)?;
+    let cgroup = container.cgroup();
+    let running = runtime::exec(ExecSetup {
+        init,
+        pidfd: std::os::fd::AsFd::as_fd(&init_pidfd),
+        spec: &spec,
+        process: &process,
+        user: User::FromSpec,
+        stdio: console.stdio()?,
+        cgroup: cgroup.as_ref(),
+        seccomp: seccomp.as_ref(),
+        tether: Tether::None,
+        preserved,
+    })?;
+    let terminal = console.deliver(running.terminal, &process)?;
+    if let Some(path) = &options.pid_file {
+        replace(&context.absolute(path), running.process.pid.to_string().as_bytes())?;
+    }
+    match signals {
+        None => Ok(0),
+        Some(signals) => foreground::stay(&signals, &running.pidfd, terminal.as_ref()),
+    }
+}
+
+/// Gives what is to be executed: a file says all, or flags change the container's own process.
+fn process(context: &Context<'_>, options: &Exec, spec: &Spec) -> Result<Process, Failure> {
+    if let Some(path) = &options.process {
+        let path = context.absolute(path);
+        let process = serde_json::from_slice(&files::read(&path)?)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        return changed_by_rights(process, options);
+    }
+    if options.command.is_empty() {
+        return Err(Failure::new("process args cannot be empty"));
+    }
+    let mut process = spec.process().clone().unwrap_or_default();
+    process.set_args(Some(options.command.clone()));
+    process.set_terminal(Some(options.tty));
+    process.set_console_size(None);
+    if let Some(cwd) = &options.cwd {
+        process.set_cwd(cwd.clone());
+    }
+    let mut variables = process.env().clone().unwrap_or_default();
+    variables.extend(options.env.iter().cloned());
+    process.set_env(Some(variables));
+    if let Some(user) = &options.user {
+        let (uid, gid) = numbers(user)?;
+        process.user_mut().set_uid(uid);
+        if let Some(gid) = gid {
+            process.user_mut().set_gid(gid);
+        }
+        // Those of the container's own user say nothing of this one.
+        process.user_mut().set_additional_gids(None);
+    }
+    if !options.additional_gids.is_empty() {
+        process.user_mut().set_additional_gids(Some(options.additional_gids.clone()));
+    }
+    changed_by_rights(process, options)
+}
+
+fn changed_by_rights(mut process: Process, options: &Exec) -> Result<Process, Failure> {
+    if options.no_new_privs {
+        process.set_no_new_privileges(Some(true));
+    }
+    if let Some(profile) = &options.apparmor {
+        process.set_apparmor_profile(Some(profile.clone()));
+    }
+    if let Some(label) = &options.process_label {
+        process.set_selinux_label(Some(label.clone()));
+    }
+    if options.cap.is_empty() {
+        return Ok(process);
+    }
+    let added = options.cap.iter().map(|name| capability(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut sets = process.capabilities().clone().unwrap_or_else(no_capabilities);
+    let more = |set: &Option<Capabilities>| {
+        Some(set.iter().flatten().copied().chain(added.iter().copied()).collect())
+    };
+    let (bounding, effective, permitted) =
+        (more(sets.bounding()), more(sets.effective()), more(sets.permitted()));
+    sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
+    process.set_capabilities(Some(sets));
+    Ok(process)
+}
+
+fn no_capabilities() -> LinuxCapabilities {
+    let mut sets = LinuxCapabilities::default();
+    sets.set_bounding(None).set_effective(None).set_permitted(None);
+    sets.set_inheritable(None).set_ambient(None);
+    sets
+}
+
+fn capability(name: &str) -> Result<Capability, Failure> {
+    let upper = name.to_ascii_uppercase();
+    let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
+    serde_json::from_value(serde_json::Value::String(full))
+        .map_err(|_unknown| Failure::new(format!("unknown capability {name:?}")))
+}
+
+/// Reads `UID[:GID]`: numbers only, and nothing after them (CVE-2026-30892).
+fn numbers(text: &str) -> Result<(u32, Option<u32>), Failure> {
+    let number = |part: &str| {
+        let is_plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let parsed = part.parse::<u32>().ok().filter(|_| is_plain);
+        // Beyond it, programs that keep ids as `int` go wrong (CVE-2024-40635).
+        parsed.filter(|&id| i32::try_from(id).is_ok()).ok_or_else(|| {
+            Failure::new(format!("user {text:?} is not UID[:GID] with numbers up to {}", i32::MAX))
+        })
+    };
+    match text.split_once(':') {
+        None => Ok((number(text)?, None)),
+        Some((uid, gid)) => Ok((number(uid)?, Some(number(gid)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_numbers_and_nothing_else() {
+        assert_eq!(numbers("0").unwrap(), (0, None));
+        assert_eq!(numbers("1000:7").unwrap(), (1000, Some(7)));
+        for wrong in [
+            "",
+            ":",
+            "1:",
+            ":1",
+            "root",
+            "1:2:3",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "4294967296",
+            "2147483648",
+            "0x0",
+        ] {
+            assert!(numbers(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn capabilities_are_added_to_those_there_are() {
+        for name in ["CAP_KILL", "kill", "cap_kill"] {
+            assert_eq!(capability(name).unwrap(), Capability::Kill);
+        }
+        assert!(capability("CAP_NOTHING").is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! What callers read of an error: conmon and people on standard error, containerd and podman in the log file.
+
+use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
+
+use super::{arguments::LogFormat, output};
+use crate::{
+    runtime::RuntimeError,
+    sys::{SysError, files},
+};
+
+/// Why a verb was not done.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    /// Fails as most do, with exit code 1.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
+    }
+
+    /// Says what was being done, with another exit code.
+    pub(super) fn while_doing(self, what: &str, code: u8) -> Self {
+        Self { message: format!("{what}: {}", self.message), code }
+    }
+}
+
+impl From<SysError> for Failure {
+    fn from(error: SysError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        Self::new(format!("unable to start container process: {error}"))
+    }
+}
+
+/// Where errors go besides standard error.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) path: Option<PathBuf>,
+    pub(super) format: LogFormat,
+}
+
+impl Log {
+    /// Tells a failure and gives its exit code.
+    pub(super) fn report(&self, failure: &Failure) -> u8 {
+        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let line = line(self.format, &failure.message, &time);
+        match &self.path {
+            None => output::error_line(line.trim_end()),
+            Some(path) => {
+                output::error_line(&failure.message);
+                let written = files::open_with(path, OpenOptions::new().append(true).create(true))
+                    .map(|mut file| file.write_all(line.as_bytes()));
+                if !matches!(written, Ok(Ok(()))) {
+                    output::error_line(&format!("{} cannot be written", path.display()));
+                }
+            }
+        }
+        failure.code
+    }
+}
+
+fn line(format: LogFormat, message: &str, time: &str) -> String {
+    match format {
+        LogFormat::Json => {
+            let line = serde_json::json!({ "level": "error", "msg": message, "time": time });
+            format!("{line}\n")
+        }
+        LogFormat::Text => format!("time=\"{time}\" level=error msg={message:?}\n"),
+    }
+}
+
+/// Tells that the arguments were not understood, or what was asked for about them; gives the exit code.
+pub(super) fn usage(message: &clap::Error) -> u8 {
+    // The pipe is closed, then; there is nobody to tell.
+    let _told = message.print();
+    u8::from(message.use_stderr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_runc() {
+        let time = "2026-01-02T03:04:05Z";
+        assert_eq!(
+            line(LogFormat::Json, "exec: \"x\": no", time),
+            "{\"level\":\"error\",\"msg\":\"exec: \\\"x\\\": no\",\"time\":\"2026-01-02T03:04:05Z\"}\n"
+        );
+        assert_eq!(
+            line(LogFormat::Text, "exec: \"x\": no", time),
+            "time=\"2026-01-02T03:04:05Z\" level=error msg=\"exec: \\\"x\\\": no\"\n"
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! The limits of a container, by its spec or by the flags of `update`.
+
+use std::io::Read as _;
+
+use oci_spec::runtime::LinuxResources;
+use serde_json::{Value, json};
+
+use super::{
+    Context, Failure,
+    arguments::Update,
+    container::{Container, Status},
+};
+use crate::{
+    runtime::resources,
+    sys::{
+        cgroup::{Cgroup, Resources},
+        files,
+    },
+};
+
+/// Sets what is asked for; what cannot be had is an error that names it.
+pub(super) fn apply(cgroup: Option<&Cgroup>, wanted: &Resources) -> Result<(), Failure> {
+    match cgroup {
+        Some(cgroup) => Ok(cgroup.apply(wanted)?),
+        // Without a group no device node works: nothing is left to be denied.
+        None if Resources { devices: None, ..wanted.clone() } == Resources::default() => Ok(()),
+        None => Err(Failure::new("limits cannot be set: the container has no control group")),
+    }
+}
+
+/// Changes the limits of a container.
+pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Failure> {
+    let container = Container::seize(context, &options.id)?;
+    if container.status() == Status::Stopped {
+        return Err(Failure::new("container not running"));
+    }
+    let wanted = match options.resources.as_deref() {
+        None => by_flags(options),
+        Some(path) => {
+            let bytes = if path.as_os_str() == "-" {
+                let mut bytes = Vec::new();
+                let read = std::io::stdin().read_to_end(&mut bytes);
+                read.map_err(|error| Failure::new(format!("standard input: {error}")))?;
+                bytes
+            } else {
+                files::read(&context.absolute(path))?
+            };
+            serde_json::from_slice(&bytes)
+                .map_err(|error| Failure::new(format!("the limits are not understood: {error}")))?
+        }
+    };
+    let wanted: LinuxResources = serde_json::from_value(without_zeros(wanted))
+        .map_err(|error| Failure::new(format!("the limits are not understood: {error}")))?;
+    apply(container.cgroup().as_ref(), &resources(&wanted)?)?;
+    remember(&container, &wanted)?;
+    Ok(0)
+}
+
+/// Leaves out what is 0 or empty, which callers write for what is to stay as it is.
+fn without_zeros(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().map(|(key, value)| (key, without_zeros(value)));
+            Value::Object(kept.filter(|(_, value)| !is_nothing(value)).collect())
+        }
+        other => other,
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) => false,
+    }
+}
+
+fn by_flags(options: &Update) -> Value {
+    json!({
+        "blockIO": { "weight": options.blkio_weight },
+        "cpu": {
+            "period": options.cpu_period,
+            "quota": options.cpu_quota,
+            "burst": options.cpu_burst,
+            "shares": options.cpu_share,
+            "realtimePeriod": options.cpu_rt_period,
+            "realtimeRuntime": options.cpu_rt_runtime,
+            "cpus": options.cpuset_cpus,
+            "mems": options.cpuset_mems,
+            "idle": options.cpu_idle,
+        },
+        "memory": {
+            "limit": options.memory,
+            "reservation": options.memory_reservation,
+            "swap": options.memory_swap,
+        },
+        "pids": { "limit": options.pids_limit },
+    })
+}
+
+/// Writes into the copy of the config what holds now.
+fn remember(container: &Container, wanted: &LinuxResources) -> Result<(), Failure> {
+    let mut spec = container.place.spec()?;
+    let mut linux = spec.linux().clone().unwrap_or_default();
+    let mut now = linux.resources().clone().unwrap_or_default();
+    if wanted.memory().is_some() {
+        now.set_memory(*wanted.memory());
+    }
+    if wanted.cpu().is_some() {
+        now.set_cpu(wanted.cpu().clone());
+    }
+    if wanted.pids().is_some() {
+        now.set_pids(*wanted.pids());
+    }
+    linux.set_resources(Some(now));
+    spec.set_linux(Some(linux));
+    container.place.write_spec(&spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(value: Value) -> Result<(), Failure> {
+        let wanted: LinuxResources = serde_json::from_value(without_zeros(value)).unwrap();
+        apply(None, &resources(&wanted)?)
+    }
+
+    #[test]
+    fn what_callers_write_for_nothing_asks_for_nothing() {
+        // As dockerd writes it for a container without limits.
+        let value = json!({
+            "devices": [{ "allow": false, "access": "rwm" }],
+            "memory": {}, "cpu": { "shares": 0 }, "pids": { "limit": 0 }, "blockIO": { "weight": 0 },
+        });
+        assert!(applied(value).is_ok());
+    }
+
+    #[test]
+    fn a_limit_needs_a_group() {
+        let failure = format!("{:?}", applied(json!({ "pids": { "limit": 3 } })).unwrap_err());
+        assert!(failure.contains("no control group"), "{failure}");
+    }
+}

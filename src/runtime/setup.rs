@@ -1,0 +1,123 @@
+//! What a caller asks the runtime for.
+
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    path::PathBuf,
+};
+
+use oci_spec::runtime::{Process, Spec};
+
+use super::seccomp;
+use crate::sys::{cgroup::Cgroup, process::ProcessId};
+
+/// Everything that makes a container.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// Namespaces, mounts, process, capabilities, limits.
+    pub spec: &'a Spec,
+    /// Its root file system.
+    pub rootfs: Rootfs,
+    /// As whom the program runs.
+    pub user: User,
+    /// Its standard streams.
+    pub stdio: Stdio,
+    /// Its control group, made and limited by the caller.
+    pub cgroup: Option<&'a Cgroup>,
+    /// The compiled seccomp filter, loaded last.
+    pub seccomp: Option<&'a seccomp::Program>,
+    /// Whether this runs as root of a user namespace.
+    pub rootless: bool,
+    /// Until when its first process waits.
+    pub gate: Gate,
+    /// How many descriptors after 2 the program gets.
+    pub preserved: u32,
+}
+
+/// What a first process waits for before it executes the program.
+#[derive(Debug)]
+pub enum Gate {
+    /// [`Created::start`](super::Created::start). It dies with its parent.
+    Channel,
+    /// Somebody who opens this pipe (`sys::fifo`), once its parent has let it go with [`Ready::release`](super::Ready::release). It outlives its parent. Everything
+    /// that can fail has been done before.
+    Fifo(OwnedFd),
+}
+
+/// What becomes of a program when its parent ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tether {
+    /// It is killed.
+    Parent,
+    /// It lives on.
+    None,
+}
+
+/// Where a root file system comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rootfs {
+    /// A directory of the host.
+    Directory(PathBuf),
+    /// An overlay, mounted only inside the container's mount namespace.
+    Overlay {
+        /// Read-only directories, topmost first.
+        lowers: Vec<PathBuf>,
+        /// Where changes go.
+        upper: PathBuf,
+        /// Where the kernel prepares them.
+        work: PathBuf,
+        /// An empty directory of ours to mount it on.
+        at: PathBuf,
+        /// Whether its changes need not outlive it: then nothing of them is ever synced.
+        is_volatile: bool,
+    },
+}
+
+/// As whom a program runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    /// The numbers in the spec.
+    FromSpec,
+    /// `user`, `uid`, `user:group`, `uid:gid`, looked up in the container's own `/etc/passwd` and `/etc/group`; empty is root. Sets HOME if the spec has none.
+    Named(String),
+}
+
+/// Standard streams.
+#[derive(Debug)]
+pub enum Stdio {
+    /// These descriptors.
+    Pipes {
+        /// 0.
+        stdin: OwnedFd,
+        /// 1.
+        stdout: OwnedFd,
+        /// 2.
+        stderr: OwnedFd,
+    },
+    /// A terminal made in the container's own devpts; its master comes back in [`Running::terminal`](super::Running::terminal).
+    Terminal,
+}
+
+/// What a further program in a container needs.
+#[derive(Debug)]
+pub struct ExecSetup<'a> {
+    /// The container's first process.
+    pub init: ProcessId,
+    /// Its pidfd.
+    pub pidfd: BorrowedFd<'a>,
+    /// The container's spec, for capabilities and namespaces.
+    pub spec: &'a Spec,
+    /// Program, arguments, environment, directory, terminal.
+    pub process: &'a Process,
+    /// As whom it runs.
+    pub user: User,
+    /// Its standard streams.
+    pub stdio: Stdio,
+    /// The container's control group.
+    pub cgroup: Option<&'a Cgroup>,
+    /// The filter.
+    pub seccomp: Option<&'a seccomp::Program>,
+    /// What becomes of it when the caller ends.
+    pub tether: Tether,
+    /// How many descriptors after 2 it gets.
+    pub preserved: u32,
+}
