@@ -74,6 +74,7 @@ struct Context<'a> {
     /// Where state directories are.
     root: PathBuf,
     manager: CgroupManager,
+    log: Log,
 }
 
 impl Context<'_> {
@@ -99,13 +100,13 @@ pub fn run(arguments: Vec<OsString>, surroundings: &Surroundings) -> u8 {
         Ok(parsed) => parsed,
         Err(message) => return failure::usage(&message),
     };
-    let log = Log { path: parsed.log.clone(), format: parsed.log_format };
     let context = Context {
         around: surroundings,
         root: surroundings.directory.join(parsed.root.as_ref().unwrap_or(&surroundings.root)),
         manager: parsed.manager(),
+        log: Log { path: parsed.log.clone(), format: parsed.log_format },
     };
-    dispatch(&context, parsed.verb).unwrap_or_else(|failure| log.report(&failure))
+    dispatch(&context, parsed.verb).unwrap_or_else(|failure| context.log.report(&failure))
 }
 
 fn dispatch(context: &Context<'_>, verb: Verb) -> Result<u8, Failure> {

@@ -46,8 +46,9 @@ impl Arguments {
 }
 
 /// The form of lines in a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
+    #[default]
     Text,
     Json,
 }

@@ -127,11 +127,12 @@ fn cgroup_name(context: &Context<'_>, spec: &Spec, id: &str) -> Result<Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::Surroundings;
+    use crate::oci::{Log, Surroundings};
 
     fn named(manager: CgroupManager, path: Option<&str>) -> Result<Option<String>, String> {
         let around = Surroundings::default();
-        let context = Context { around: &around, root: PathBuf::new(), manager };
+        let context =
+            Context { around: &around, root: PathBuf::new(), manager, log: Log::default() };
         let mut spec = Spec::default();
         spec.linux_mut().as_mut().unwrap().set_cgroups_path(path.map(PathBuf::from));
         cgroup_name(&context, &spec, "me").map_err(|failure| format!("{failure:?}"))

@@ -138,9 +138,13 @@ pub(super) fn keyring(id: &str) -> String {
 fn make(
     context: &Context<'_>,
     options: &Creation,
-    bundle: Bundle,
+    mut bundle: Bundle,
     is_detached: bool,
 ) -> Result<Made, Failure> {
+    let taken = runtime::take_out_ungrantable(&mut bundle.spec)?;
+    if !taken.is_empty() {
+        context.log.warn(&format!("left out of the capabilities: {}", taken.join(", ")));
+    }
     let process = bundle.spec.process().clone();
     let process = process.ok_or_else(|| Failure::new("config.json: it has no process"))?;
     let has_terminal = process.terminal() == Some(true);

@@ -40,7 +40,7 @@ impl From<RuntimeError> for Failure {
 }
 
 /// Where errors go besides standard error.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) path: Option<PathBuf>,
     pub(super) format: LogFormat,
@@ -49,30 +49,39 @@ pub(super) struct Log {
 impl Log {
     /// Tells a failure and gives its exit code.
     pub(super) fn report(&self, failure: &Failure) -> u8 {
-        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let line = line(self.format, &failure.message, &time);
-        match &self.path {
-            None => output::error_line(line.trim_end()),
-            Some(path) => {
-                output::error_line(&failure.message);
-                let written = files::open_with(path, OpenOptions::new().append(true).create(true))
-                    .map(|mut file| file.write_all(line.as_bytes()));
-                if !matches!(written, Ok(Ok(()))) {
-                    output::error_line(&format!("{} cannot be written", path.display()));
-                }
-            }
+        if self.path.is_some() {
+            output::error_line(&failure.message);
         }
+        self.write("error", &failure.message);
         failure.code
+    }
+
+    /// Tells what is not as it was asked for, but no failure.
+    pub(super) fn warn(&self, message: &str) {
+        self.write("warning", message);
+    }
+
+    fn write(&self, level: &str, message: &str) {
+        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let line = line(self.format, (level, message), &time);
+        let Some(path) = &self.path else {
+            return output::error_line(line.trim_end());
+        };
+        let written = files::open_with(path, OpenOptions::new().append(true).create(true))
+            .map(|mut file| file.write_all(line.as_bytes()));
+        if !matches!(written, Ok(Ok(()))) {
+            output::error_line(&format!("{} cannot be written", path.display()));
+        }
     }
 }
 
-fn line(format: LogFormat, message: &str, time: &str) -> String {
+fn line(format: LogFormat, (level, message): (&str, &str), time: &str) -> String {
     match format {
         LogFormat::Json => {
-            let line = serde_json::json!({ "level": "error", "msg": message, "time": time });
+            let line = serde_json::json!({ "level": level, "msg": message, "time": time });
             format!("{line}\n")
         }
-        LogFormat::Text => format!("time=\"{time}\" level=error msg={message:?}\n"),
+        LogFormat::Text => format!("time=\"{time}\" level={level} msg={message:?}\n"),
     }
 }
 
@@ -91,11 +100,11 @@ mod tests {
     fn lines_are_those_of_runc() {
         let time = "2026-01-02T03:04:05Z";
         assert_eq!(
-            line(LogFormat::Json, "exec: \"x\": no", time),
+            line(LogFormat::Json, ("error", "exec: \"x\": no"), time),
             "{\"level\":\"error\",\"msg\":\"exec: \\\"x\\\": no\",\"time\":\"2026-01-02T03:04:05Z\"}\n"
         );
         assert_eq!(
-            line(LogFormat::Text, "exec: \"x\": no", time),
+            line(LogFormat::Text, ("error", "exec: \"x\": no"), time),
             "time=\"2026-01-02T03:04:05Z\" level=error msg=\"exec: \\\"x\\\": no\"\n"
         );
     }

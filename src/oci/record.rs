@@ -205,13 +205,18 @@ fn name_of(uid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::{Surroundings, arguments::CgroupManager};
+    use crate::oci::{Log, Surroundings, arguments::CgroupManager};
 
     #[test]
     fn names_lead_nowhere_else() {
         let around = Surroundings::default();
         let root = PathBuf::from("/state");
-        let context = Context { around: &around, root, manager: CgroupManager::Cgroupfs };
+        let context = Context {
+            around: &around,
+            root,
+            manager: CgroupManager::Cgroupfs,
+            log: Log::default(),
+        };
         for name in ["", ".", "..", "a/b", "../x", "a b", "ä", "a\0", &"a".repeat(256)] {
             assert!(Place::of(&context, name).is_err(), "{name:?}");
         }

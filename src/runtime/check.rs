@@ -88,8 +88,8 @@ fn has_selinux() -> bool {
     files::exists(Path::new("/sys/fs/selinux/enforce"))
 }
 
-/// Takes out of a spec the capabilities that this process cannot hand on, and gives their names: config.md wants them logged as a warning, not to be a
-/// failure. In a new user namespace all can be had.
+/// Takes out of a spec the capabilities that this process cannot hand on, and those that would be ambient without being permitted and inheritable
+/// (`capabilities(7)`), and gives their names: config.md wants them logged as a warning, not to be a failure. In a new user namespace all can be had.
 ///
 /// # Errors
 /// [`RuntimeError::Kernel`] when the kernel does not say which those are.
@@ -122,6 +122,15 @@ pub fn take_out_ungrantable(spec: &mut Spec) -> Result<Vec<String>, RuntimeError
         .set_permitted(keep(sets.permitted()))
         .set_inheritable(keep(sets.inheritable()))
         .set_ambient(keep(sets.ambient()));
+    let can_be_ambient = |one: &oci_spec::runtime::Capability| {
+        [fewer.permitted(), fewer.inheritable()]
+            .into_iter()
+            .all(|set| set.as_ref().is_some_and(|set| set.contains(one)))
+    };
+    let (ambient, never): (oci_spec::runtime::Capabilities, oci_spec::runtime::Capabilities) =
+        fewer.ambient().clone().unwrap_or_default().into_iter().partition(can_be_ambient);
+    taken.extend(never.iter().map(ToString::to_string));
+    fewer.set_ambient(Some(ambient));
     process.set_capabilities(Some(fewer));
     Ok(taken.into_iter().collect())
 }

@@ -53,9 +53,13 @@ pub(super) struct PlannedDevice {
 /// The mode of a device of which the spec says none.
 const USUAL_MODE: u32 = 0o666;
 
-/// Reads `linux.devices`.
+/// Reads `linux.devices`. The host's `/dev/ptmx`, which privileged containers are given, is left out: it would open terminals of the host,
+/// and a container has its own of that name (config-linux.md, "default devices").
 pub(super) fn resolve(list: Option<&[LinuxDevice]>) -> Result<Vec<PlannedDevice>, RuntimeError> {
-    list.unwrap_or_default().iter().map(PlannedDevice::resolve).collect()
+    let list = list.unwrap_or_default().iter();
+    list.filter(|device| device.path().as_os_str() != "/dev/ptmx")
+        .map(PlannedDevice::resolve)
+        .collect()
 }
 
 impl PlannedDevice {

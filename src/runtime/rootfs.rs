@@ -106,9 +106,13 @@ impl Tree {
             return Ok(Mount::of_root(target));
         }
         let mount = make::make(planned, is_rootless).step(failed)?;
+        let copies_up = matches!(planned.source, Source::Filesystem { copies_up: true, .. });
+        let is_there = copies_up && self.root.pin(&planned.target, Links::Follow).is_ok();
         let target = self.mount_point(planned, &mount)?;
-        if let Source::Filesystem { copies_up: true, .. } = planned.source {
+        if is_there {
             copy::contents(&target, &mount).step(failed)?;
+        }
+        if copies_up {
             make::finish(planned, &mount).step(failed)?;
         }
         mount.attach(&target).step(failed)?;

@@ -44,8 +44,10 @@ fn devices_are_made_with_mode_and_owner() {
         {"path": "/dev/deep/er", "type": "b", "major": 7, "minor": 9},
         {"path": "/run/pipe", "type": "p", "fileMode": 0o622},
         {"path": "/dev/zero", "type": "u", "major": 1, "minor": 5, "fileMode": 0o600},
+        // Privileged containers are given it; theirs stays their own.
+        {"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2},
     ]);
-    let script = "stat -c '%n %F %a %u:%g %t:%T' /dev/mine /dev/deep/er /run/pipe /dev/zero /dev/full; echo x > /dev/mine && echo written";
+    let script = "stat -c '%n %F %a %u:%g %t:%T' /dev/mine /dev/deep/er /run/pipe /dev/zero /dev/full; readlink /dev/ptmx; echo x > /dev/mine && echo written";
     let outcome = run(Mode::Rootful, true, &list, script);
     let expected = [
         "/dev/mine character special file 640 5:6 1:3",
@@ -53,6 +55,7 @@ fn devices_are_made_with_mode_and_owner() {
         "/run/pipe fifo 622 0:0 0:0",
         "/dev/zero character special file 600 0:0 1:5",
         "/dev/full character special file 666 0:0 1:7",
+        "pts/ptmx",
         "written",
     ];
     assert_eq!(outcome.output.lines().collect::<Vec<_>>(), expected, "{outcome:?}");

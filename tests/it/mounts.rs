@@ -209,6 +209,19 @@ fn a_tmpfs_can_begin_with_what_the_image_has() {
 }
 
 #[test]
+fn a_tmpfs_over_nothing_is_for_everybody() {
+    in_each_mode(|mode| {
+        let outcome = alone(|| {
+            let mut stage = Stage::enter(mode);
+            let mounts = stage.spec.mounts_mut().as_mut().unwrap();
+            mounts.push(entry("tmpfs", "tmpfs", "/not/there", "tmpcopyup"));
+            stage.script("stat -c %a /not/there")
+        });
+        assert_eq!(outcome.output, "1777\n", "{mode:?} {outcome:?}");
+    });
+}
+
+#[test]
 fn owners_are_shown_as_mapped() {
     if !is_root() {
         return skip("needs root");

@@ -151,6 +151,23 @@ fn what_cannot_be_granted_can_be_told_and_left_out() {
     );
 }
 
+#[test]
+fn what_the_kernel_lets_nobody_have_as_ambient_is_told_and_left_out() {
+    let mut json = serde_json::to_value(estiba::runtime::default_spec(false)).unwrap();
+    json["process"]["capabilities"] = json!({
+        "bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"], "ambient": ["CAP_KILL"],
+    });
+    let mut spec = serde_json::from_value(json).unwrap();
+    let taken = estiba::runtime::take_out_ungrantable(&mut spec).unwrap();
+    assert!(taken[0].ends_with("KILL") && taken.len() == 1, "{taken:?}");
+    let process = spec.process().as_ref().unwrap();
+    let sets = process.capabilities().as_ref().unwrap();
+    assert!(sets.ambient().as_ref().unwrap().is_empty());
+    // Where this process has none itself, none is left in the others either.
+    let is_root = nix::unistd::geteuid().is_root();
+    assert_eq!(!sets.permitted().as_ref().unwrap().is_empty(), is_root);
+}
+
 /// CVE-2024-21626: no working directory is outside of the root, however it is named.
 #[test]
 fn cve_2024_21626_no_descriptor_is_a_way_out() {
