@@ -75,6 +75,9 @@ impl Record {
     }
 }
 
+/// Stands in the name of a directory that is being removed, and in that of no container.
+const ASIDE: char = '~';
+
 /// A container's state directory.
 #[derive(Debug, Clone)]
 pub(super) struct Place(PathBuf);
@@ -98,7 +101,14 @@ impl Place {
     pub(super) fn all(context: &Context<'_>) -> Result<Vec<Self>, Failure> {
         let mut paths = files::list(&context.root)?;
         paths.sort_unstable();
-        Ok(paths.into_iter().filter(|path| files::is_dir(path)).map(Self).collect())
+        let is_aside = |path: &Path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().contains(ASIDE))
+        };
+        Ok(paths
+            .into_iter()
+            .filter(|path| files::is_dir(path) && !is_aside(path))
+            .map(Self)
+            .collect())
     }
 
     /// Makes the directory, which must not be there.
@@ -175,9 +185,17 @@ impl Place {
         replace(&self.0.join("config.json"), &bytes)
     }
 
-    /// Removes all of it.
+    /// Removes all of it. It is moved aside first: another call that waits for the lock would make its file anew in a directory that is
+    /// just being emptied.
     pub(super) fn remove(&self) -> Result<(), Failure> {
-        Ok(files::remove_tree(&self.0)?)
+        let mut aside = self.0.clone().into_os_string();
+        aside.push(format!("{ASIDE}{}", std::process::id()));
+        let aside = PathBuf::from(aside);
+        match files::rename(&self.0, &aside) {
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(files::remove_tree(&aside)?),
+        }
     }
 }
 
