@@ -45,6 +45,10 @@ pub(super) fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
     let failed = |failure: Failure| failure.while_doing("runc run failed", 1);
     let made = make(context, &options.creation, bundle, options.detach).map_err(failed)?;
     let Made { mut container, pidfd, terminal } = made;
+    if let Some(master) = &terminal {
+        // Before the program begins, so that it never sees another size.
+        foreground::fit(master);
+    }
     if let Err(failure) = lifecycle::open_gate(&container) {
         lifecycle::destroy(&container)?;
         return Err(failed(failure));

@@ -193,9 +193,14 @@ impl Screen<'_> {
 
     /// Makes the program's terminal as large as the caller's.
     fn resize(&self) {
-        if let Some(size) = tty::window_size(self.stdin) {
-            // The program has ended, then.
-            drop(tty::set_window_size(self.master.as_fd(), size));
-        }
+        fit(self.master);
+    }
+}
+
+/// Gives a container's terminal the size of the caller's, if that has one.
+pub(super) fn fit(master: &OwnedFd) {
+    if let Some(size) = tty::window_size(std::io::stdin().as_fd()) {
+        // A program does not need its size to run.
+        drop(tty::set_window_size(master.as_fd(), size));
     }
 }
