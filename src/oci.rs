@@ -47,6 +47,7 @@ use self::{
     arguments::{Arguments, CgroupManager, Verb},
     failure::{Failure, Log},
 };
+use crate::sys::sealed;
 
 /// The word after the program's name, and the end of a name, that mean this face.
 const WORD: &str = "oci";
@@ -110,6 +111,10 @@ pub fn run(arguments: Vec<OsString>, surroundings: &Surroundings) -> u8 {
 }
 
 fn dispatch(context: &Context<'_>, verb: Verb) -> Result<u8, Failure> {
+    if matches!(verb, Verb::Create(_) | Verb::Run(_) | Verb::Exec(_)) {
+        // A container must not write the file of who enters it.
+        sealed::become_sealed()?;
+    }
     match verb {
         Verb::Create(options) => create::create(context, &options),
         Verb::Run(options) => create::run(context, &options),

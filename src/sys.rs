@@ -31,6 +31,7 @@ pub mod program;
 pub mod pty;
 pub mod root;
 pub mod schedule;
+pub mod sealed;
 pub mod seccomp;
 pub mod socket;
 pub mod spawn;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::ContainerId,
-    sys::{At as _, SysError, process::ProcessId},
+    sys::{At as _, SysError, files, process::ProcessId, sealed},
 };
 
 /// A monitor that listens on its socket and waits for its word to go.
@@ -42,7 +42,9 @@ struct Started(Child);
 /// [`MonitorError::Kernel`] when it cannot be executed.
 pub fn spawn(program: &Path) -> Result<Nascent, MonitorError> {
     let (ours, theirs) = UnixStream::pair().at("make", "a pair of sockets")?;
-    let started = Command::new(program)
+    // Its children enter containers, which must not write the file they came from.
+    let sealed = sealed::seal(program)?;
+    let started = Command::new(files::name_of(&sealed))
         .arg0(ROLE)
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(theirs)))

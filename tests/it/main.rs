@@ -13,6 +13,7 @@ mod architecture;
 mod containers;
 mod crashes;
 mod devices;
+mod escapes;
 mod hooks;
 mod image;
 mod isolated;

@@ -24,14 +24,14 @@ use super::{
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A bundle, and a directory of states.
-struct Yard {
+pub(crate) struct Yard {
     dir: TempDir,
-    id: String,
-    spec: Spec,
+    pub(crate) id: String,
+    pub(crate) spec: Spec,
 }
 
 /// Makes one whose program is a shell script; `None`, with a word why, when this user cannot.
-fn yard(script: &str) -> Option<Yard> {
+pub(crate) fn yard(script: &str) -> Option<Yard> {
     if !is_root() {
         skip("a container of a bundle needs root here");
         return None;
@@ -58,21 +58,21 @@ fn yard(script: &str) -> Option<Yard> {
 }
 
 impl Yard {
-    fn write(&self) {
+    pub(crate) fn write(&self) {
         let text = serde_json::to_vec(&self.spec).unwrap();
         fs::write(self.path("bundle/config.json"), text).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
     /// Prepares a call; what it and the container print goes to files, because a container keeps them open.
-    fn command(&self, words: &str) -> Command {
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_estiba"));
         command
             .arg("oci")
@@ -87,18 +87,18 @@ impl Yard {
     }
 
     /// Calls, and gives the exit code.
-    fn code(&self, words: &str) -> i32 {
+    pub(crate) fn code(&self, words: &str) -> i32 {
         self.command(words).status().unwrap().code().unwrap()
     }
 
     /// Calls what must succeed, and gives what was printed.
-    fn ok(&self, words: &str) -> String {
+    pub(crate) fn ok(&self, words: &str) -> String {
         assert_eq!(self.code(words), 0, "{words}: {}", self.text("err"));
         self.text("out")
     }
 
     /// Calls what must fail, and gives what was said.
-    fn fails(&self, code: i32, words: &str) -> String {
+    pub(crate) fn fails(&self, code: i32, words: &str) -> String {
         assert_eq!(self.code(words), code, "{words}: {}", self.text("err"));
         self.text("err")
     }
@@ -112,7 +112,7 @@ impl Yard {
     }
 
     /// Executes a script in the container and gives what it printed.
-    fn inside(&self, script: &str) -> Output {
+    pub(crate) fn inside(&self, script: &str) -> Output {
         self.command("exec ID /bin/sh -c")
             .arg(script)
             .stdout(Stdio::piped())
@@ -122,7 +122,7 @@ impl Yard {
     }
 
     /// Calls with descriptors that the shell opens as `opened` says, and variables as `front` says.
-    fn with_descriptors(&self, opened: &str, front: &str, words: &str) -> Output {
+    pub(crate) fn with_descriptors(&self, opened: &str, front: &str, words: &str) -> Output {
         let command = self.command(words);
         let script = format!("exec {opened}; {front} exec \"$0\" \"$@\"");
         Command::new("sh")
@@ -134,7 +134,7 @@ impl Yard {
             .unwrap()
     }
 
-    fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(names_in(&self.path("state")), [""; 0], "state directories");
         assert_eq!(control_groups_of(&self.id), Vec::<PathBuf>::new());
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -1,0 +1,104 @@
+//! The program that enters a container, and that the container must not change.
+
+use std::{fs, path::Path, process::Command};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    oci::yard,
+    support::{Host, STARTER},
+};
+
+/// A directory to be shown at `/evil`: a library that says what it can do to the program it is loaded into, and a script of that program.
+fn evil() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/escapes/grab.c");
+    let library = dir.path().join("grab.so");
+    let made =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(made.unwrap().success());
+    fs::write(dir.path().join("script"), "#!/proc/self/exe\n").unwrap();
+    for path in ["", "grab.so", "script"] {
+        let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(dir.path().join(path), for_all).unwrap();
+    }
+    dir
+}
+
+/// What is executed so that the file of who entered becomes the program: by its name, and as the interpreter of a script.
+const WAYS: [&str; 2] = ["/proc/self/exe", "/evil/script"];
+
+/// Nothing may be answered by `yes` but that it is read-only.
+fn assert_sealed(output: &std::process::Output) {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let refused = "read-only: yes\nmay write: Read-only file system\ncan change: Read-only file system\ncan unseal: ";
+    let is_unsealed = said.ends_with("can unseal: yes\n");
+    assert!(said.starts_with(refused) && !is_unsealed, "{output:?}");
+}
+
+/// CVE-2019-5736: a container that has the program executed which made it, or entered it, cannot write its file. Seen to fail with `sealed::seal`
+/// taken out of `monitor::spawn`: "read-only: no, may write: yes, can change: yes".
+#[test]
+fn cve_2019_5736_a_container_cannot_write_its_monitor() {
+    let host = Host::with_starter();
+    let evil = evil();
+    let mut volumes = vec![format!("{}:/evil:ro", evil.path().display())];
+    // What this program loads.
+    let libraries = ["/lib", "/lib64", "/usr/lib"].iter().filter(|path| Path::new(path).is_dir());
+    volumes.extend(libraries.map(|path| format!("{path}:{path}:ro")));
+    let around: Vec<&str> = volumes
+        .iter()
+        .flat_map(|volume| ["-v", volume])
+        .chain(["-e", "LD_PRELOAD=/evil/grab.so", STARTER])
+        .collect();
+    for way in WAYS {
+        assert_sealed(
+            &host.call(&[&["run", "--rm", "--network", "none"], &around[..], &[way]].concat()),
+        );
+    }
+    let quiet: Vec<&str> =
+        around.iter().map(|word| if word.starts_with("LD_") { "A=b" } else { word }).collect();
+    host.ok(&[
+        &["run", "-d", "--name", "home", "--network", "none"],
+        &quiet[..],
+        &["sleep", "1000"],
+    ]
+    .concat());
+    for way in WAYS {
+        assert_sealed(&host.call(&["exec", "-e", "LD_PRELOAD=/evil/grab.so", "home", way]));
+    }
+    host.assert_clean();
+}
+
+/// CVE-2019-5736, where no monitor keeps the file busy: also with all rights, in the first process and in further ones. Seen to fail with
+/// `become_sealed` taken out of `oci::dispatch`: "read-only: no, may write: yes".
+#[test]
+fn cve_2019_5736_a_container_cannot_write_its_runtime() {
+    for way in WAYS {
+        let Some(mut yard) = yard("exec sleep 1000") else { return };
+        let evil = evil();
+        let mut spec = serde_json::to_value(&yard.spec).unwrap();
+        let bind = json!({"destination": "/evil", "type": "bind", "source": evil.path(), "options": ["rbind", "ro"]});
+        spec["mounts"].as_array_mut().unwrap().push(bind);
+        for set in ["bounding", "permitted", "effective"] {
+            spec["process"]["capabilities"][set]
+                .as_array_mut()
+                .unwrap()
+                .push("CAP_SYS_ADMIN".into());
+        }
+        let asleep = spec.clone();
+        spec["process"]["args"] = json!([way]);
+        spec["process"]["env"] = json!(["LD_PRELOAD=/evil/grab.so"]);
+        yard.spec = serde_json::from_value(spec).unwrap();
+        yard.write();
+        assert_sealed(&yard.with_descriptors("", "", "run ID"));
+        yard.spec = serde_json::from_value(asleep).unwrap();
+        yard.write();
+        yard.ok("run -d ID");
+        let exec = format!("exec --env LD_PRELOAD=/evil/grab.so ID {way}");
+        assert_sealed(&yard.with_descriptors("", "", &exec));
+        yard.ok("delete -f ID");
+        yard.assert_nothing_left();
+    }
+}
