@@ -83,6 +83,7 @@ impl Draft {
     /// Claims a name.
     fn begin(context: &Context<'_>, id: &str) -> Result<Self, Failure> {
         let place = Place::of(context, id)?;
+        Place::clear_aside(context)?;
         place.make()?;
         let mut draft = Self { place, cgroup: None, lock: None };
         draft.lock = draft.place.lock()?;

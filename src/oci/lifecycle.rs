@@ -125,6 +125,7 @@ fn signal_number(text: &str) -> Result<i32, Failure> {
 /// Removes what is left of a container.
 pub(super) fn delete(context: &Context<'_>, id: &str, force: bool) -> Result<u8, Failure> {
     let place = Place::of(context, id)?;
+    Place::clear_aside(context)?;
     let absent = || Failure::new("container does not exist");
     if !place.exists() {
         return if force { Ok(0) } else { Err(absent()) };

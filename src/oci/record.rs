@@ -75,7 +75,7 @@ impl Record {
     }
 }
 
-/// Stands in the name of a directory that is being removed, and in that of no container.
+/// Stands in the name of a directory that is being removed, before who removes it, and in that of no container.
 const ASIDE: char = '~';
 
 /// A container's state directory.
@@ -109,6 +109,19 @@ impl Place {
             .filter(|path| files::is_dir(path) && !is_aside(path))
             .map(Self)
             .collect())
+    }
+
+    /// Removes what calls were removing when they were killed.
+    pub(super) fn clear_aside(context: &Context<'_>) -> Result<(), Failure> {
+        for path in files::list(&context.root)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let remover = name.split_once(ASIDE).and_then(|(_, remover)| remover.parse().ok());
+            if remover.is_some_and(|remover: ProcessId| !remover.is_alive()) {
+                // Another call may be doing the same, and what stays is met by the next one.
+                drop(files::remove_tree(&path));
+            }
+        }
+        Ok(())
     }
 
     /// Makes the directory, which must not be there.
@@ -189,7 +202,7 @@ impl Place {
     /// just being emptied.
     pub(super) fn remove(&self) -> Result<(), Failure> {
         let mut aside = self.0.clone().into_os_string();
-        aside.push(format!("{ASIDE}{}", std::process::id()));
+        aside.push(format!("{ASIDE}{}", ProcessId::current()?));
         let aside = PathBuf::from(aside);
         match files::rename(&self.0, &aside) {
             Err(error) if error.is_not_found() => Ok(()),
