@@ -18,7 +18,7 @@ use crate::{
     network::{self, Place},
     runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
     store::Layout,
-    sys::{files, process::ProcessId},
+    sys::{files, pidfd, process::ProcessId},
 };
 
 /// A running container.
@@ -93,7 +93,8 @@ impl Ward {
         watch: &mut Watch,
     ) -> Result<(), StartFailure> {
         let init = watch.main().filter(|main| main.exit().is_none());
-        let init = init.ok_or_else(|| StartFailure::new("the container has ended"))?;
+        let has_ended = || StartFailure::new("the container has ended");
+        let init = init.ok_or_else(has_ended)?;
         let spec: Spec =
             serde_json::from_slice(&self.spec).map_err(|error| StartFailure::new(&error))?;
         let process = process_of(&spec, request);
@@ -115,6 +116,11 @@ impl Ward {
             seccomp: Some(&self.seccomp),
             tether: Tether::Parent,
             preserved: 0,
+        });
+        // If it ended meanwhile, that is why, whichever step failed.
+        let running = running.map_err(|failure| match pidfd::ending(init.pidfd()) {
+            Some(_) => has_ended(),
+            None => failure.into(),
         })?;
         let pid = running.process.pid;
         let mut program = Program::new(pid, running.pidfd, pipes.unwrap_or_default());
