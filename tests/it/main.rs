@@ -17,6 +17,7 @@ mod escapes;
 mod hooks;
 mod image;
 mod isolated;
+
 mod mounts;
 mod namespaces;
 mod network;
@@ -26,6 +27,7 @@ mod process;
 mod runtime;
 mod screen;
 mod stage;
+mod steps;
 mod support;
 mod terminal;
 mod userns;

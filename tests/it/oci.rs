@@ -107,7 +107,7 @@ impl Yard {
         serde_json::from_str(&self.ok("state ID")).unwrap()
     }
 
-    fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         self.state()["status"].as_str().unwrap().to_owned()
     }
 

@@ -1,6 +1,7 @@
 //! A test's own host: a store of its own, as root a network of its own, and the proof that nothing is left.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -8,6 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use estiba::{
+    model::Subject,
+    store::{Layout, Store},
+};
 use tempfile::TempDir;
 
 /// The image that most tests stand on: programs of this machine, made as the demo makes it.
@@ -123,9 +128,7 @@ impl Host {
 
     /// Removes every container and shows that nothing of any is left: no process, mount, link, control group or directory.
     pub(crate) fn assert_clean(&self) {
-        let all = self.ok(&["ps", "-aq", "--no-trunc"]);
-        let ids: Vec<&str> = all.lines().collect();
-        for id in &ids {
+        for id in self.ok(&["ps", "-aq", "--no-trunc"]).lines() {
             self.ok(&["rm", "-f", id]);
         }
         eventually("no process has a file of this store open", || self.holders().is_empty());
@@ -143,9 +146,23 @@ impl Host {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.dir.path().to_str().unwrap()), "mounts: {mounts}");
         eventually("no link is left", || links().iter().all(|link| !link.starts_with("ve")));
-        for id in &ids {
-            assert_eq!(control_groups_of(id), Vec::<PathBuf>::new());
+        let ids: BTreeSet<String> = self.told_of().into_keys().collect();
+        assert_eq!(control_groups(|name| ids.contains(name)), Vec::<PathBuf>::new());
+    }
+
+    /// Gives, of each container that the journal tells of, what happened to it.
+    pub(crate) fn told_of(&self) -> BTreeMap<String, String> {
+        let layout = Layout { data_root: self.path("root"), run_root: self.path("run") };
+        let events = Store::open(layout).unwrap().read(|records| records.events_since(0)).unwrap();
+        let mut told = BTreeMap::<String, String>::new();
+        for event in events.into_iter().filter(|event| event.subject == Subject::Container) {
+            let line = told.entry(event.id).or_default();
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&event.occurrence.to_string());
         }
+        told
     }
 
     /// Lists the processes that have a file of this store open: its monitors.
@@ -204,12 +221,17 @@ pub(crate) fn links() -> Vec<String> {
 
 /// Lists the control groups of a container, in every hierarchy.
 pub(crate) fn control_groups_of(id: &str) -> Vec<PathBuf> {
+    control_groups(|name| name == id)
+}
+
+/// Lists the control groups whose name is looked for, in every hierarchy.
+fn control_groups(is_looked_for: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(dir) = pending.pop() {
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if entry.file_name().to_string_lossy() == id {
+                if is_looked_for(&entry.file_name().to_string_lossy()) {
                     found.push(entry.path());
                 } else {
                     pending.push(entry.path());
