@@ -48,6 +48,21 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Calls a program, which must answer in time, and say little.
+pub(crate) fn answer_in_time(mut command: Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > PATIENCE {
+            let place = fs::read_to_string(format!("/proc/{}/wchan", child.id()));
+            child.kill().unwrap();
+            panic!("{command:?} hangs in {place:?}: {:?}", child.wait_with_output());
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    child.wait_with_output().unwrap()
+}
+
 impl Host {
     /// Makes an empty host.
     pub(crate) fn new() -> Self {
