@@ -7,6 +7,7 @@
 //! | file | verbs |
 //! |---|---|
 //! | `containers` | create, find, remove, wait, logs, usage |
+//! | `alter` | update, rename, pause, unpause |
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
 //! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
 //! | `networks` | create, find, remove, connect, disconnect |
@@ -15,6 +16,7 @@
 //! | `starter` | the image that the demo makes out of this machine's programs |
 //! | `session` | standard streams, logs and the bell, as the front ends hold them |
 
+mod alter;
 mod containers;
 mod error;
 mod images;

@@ -11,6 +11,7 @@
 //! | `reference` | [`ImageReference`] |
 //! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
 //! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
+//! | `resources` | [`Resources`] |
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
 //! | `usage` | [`Usage`] |
@@ -23,11 +24,12 @@ mod id;
 mod image;
 mod network;
 mod reference;
+mod resources;
 pub mod units;
 mod usage;
 
 pub use container::{
-    Container, ContainerConfig, CreateContainer, ExecRequest, Exit, Limits, Mount, MountKind,
+    Container, ContainerConfig, CreateContainer, ExecRequest, Exit, Mount, MountKind,
     NetworkRequest, State, Verb,
 };
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
@@ -39,6 +41,7 @@ pub use image::{
 };
 pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode};
 pub use reference::{ImageReference, ReferenceError};
+pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
 pub use usage::Usage;
 
 /// A point in time, UTC, to the nanosecond.

@@ -20,8 +20,8 @@ pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
 };
 pub(super) use verbs::{
-    AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, StartOptions,
-    StopOptions,
+    AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, RenameOptions,
+    StartOptions, StopOptions, UpdateOptions,
 };
 
 /// Manages containers, images and networks: on a screen without arguments, else by Docker's words.
@@ -126,6 +126,14 @@ pub(super) enum ContainerVerb {
     Logs(LogOptions),
     /// Join the standard streams of a running container
     Attach(AttachOptions),
+    /// Make every process of containers stand still
+    Pause(Names),
+    /// Let them go on
+    Unpause(Names),
+    /// Change the limits of containers
+    Update(UpdateOptions),
+    /// Give a container another name
+    Rename(RenameOptions),
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),
 }

@@ -10,7 +10,7 @@ use super::{
     Surroundings,
     arguments::{
         AttachOptions, ContainerGroup, ContainerVerb, CreateOptions, ExecOptions, LogOptions,
-        RemoveOptions, RunOptions, StartOptions,
+        RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
     failure, foreground, inspect, output,
 };
@@ -57,6 +57,17 @@ pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
         ContainerVerb::Rm(options) => Ok(remove(engine, &options)),
         ContainerVerb::Logs(options) => logs(engine, &options),
         ContainerVerb::Attach(options) => attach(engine, &options),
+        ContainerVerb::Pause(options) => {
+            Ok(each(engine, &options.names, |container| engine.pause(container.id)))
+        }
+        ContainerVerb::Unpause(options) => {
+            Ok(each(engine, &options.names, |container| engine.unpause(container.id)))
+        }
+        ContainerVerb::Update(options) => Ok(update(engine, options)),
+        ContainerVerb::Rename(options) => {
+            engine.rename(engine.container(&options.container)?.id, &options.name)?;
+            Ok(0)
+        }
         ContainerVerb::Wait(options) => Ok(for_all(&options.names, |name| {
             let exit = engine.wait(engine.container(name)?.id)?;
             output::line(exit.code.to_string());
@@ -151,6 +162,11 @@ fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {
     let session = engine.attach(container.id)?;
     container.config.open_stdin = takes_input;
     foreground::drive(engine, &container, session)
+}
+
+fn update(engine: &Engine, options: UpdateOptions) -> u8 {
+    let change = options.limits.into_resources();
+    each(engine, &options.names, |container| engine.update(container.id, &change))
 }
 
 fn remove(engine: &Engine, options: &RemoveOptions) -> u8 {

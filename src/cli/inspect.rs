@@ -1,5 +1,7 @@
 //! `inspect`: everything about one thing, in the shape that Docker gives it.
 
+mod resources;
+
 use serde_json::{Map, Value, json};
 
 use super::{arguments::InspectOptions, containers::for_all, output, template::Format};
@@ -102,22 +104,25 @@ fn of_host_config(container: &Container) -> Value {
             MountKind::Tmpfs { .. } => None,
         })
         .collect();
-    json!({
+    let mut host = json!({
         "NetworkMode": mode,
         "AutoRemove": config.auto_remove,
         "ReadonlyRootfs": config.read_only,
         "Binds": binds,
-        "Memory": config.limits.memory.unwrap_or(0),
-        "NanoCpus": config.limits.millicpus.unwrap_or(0) * 1_000_000,
-        "PidsLimit": config.limits.pids,
         "SecurityOpt": if config.no_new_privileges { vec!["no-new-privileges"] } else { Vec::new() },
-    })
+    });
+    if let (Some(host), Value::Object(limits)) =
+        (host.as_object_mut(), resources::of(&config.resources))
+    {
+        host.extend(limits);
+    }
+    host
 }
 
 fn of_state(state: &State) -> Value {
     let (started, finished, exit) = match state {
         State::Created | State::Starting => (None, None, None),
-        State::Running { started } => (Some(started), None, None),
+        State::Running { started, .. } => (Some(started), None, None),
         State::Exited { started, finished, exit } => (started.as_ref(), Some(finished), Some(exit)),
     };
     // What never happened has Go's zero time, which clients compare with.
@@ -127,7 +132,7 @@ fn of_state(state: &State) -> Value {
     json!({
         "Status": state.word(),
         "Running": matches!(state, State::Running { .. }),
-        "Paused": false,
+        "Paused": matches!(state, State::Running { paused: true, .. }),
         "Restarting": false,
         "OOMKilled": exit.is_some_and(|exit| exit.oom),
         "Dead": false,

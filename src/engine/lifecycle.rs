@@ -49,6 +49,7 @@ impl Engine {
     /// [`ErrorKind::Conflict`] when it does not run.
     pub fn stop(&self, id: ContainerId, grace: Duration) -> Result<Exit> {
         let container = self.allowing(id, Verb::Stop)?;
+        self.thaw(&container)?;
         self.signal(&container, container.config.stop_signal)?;
         let exit = match self.wait_at_most_or_gone(id, Some(grace))? {
             Some(exit) => exit,
@@ -77,7 +78,9 @@ impl Engine {
     /// [`ErrorKind::Conflict`] when it does not run.
     pub fn kill(&self, id: ContainerId, signal: i32) -> Result<()> {
         let container = self.allowing(id, Verb::Kill)?;
-        self.signal(&container, signal)
+        self.signal(&container, signal)?;
+        // What stands still would not even die.
+        if signal == SIGKILL { self.thaw(&container) } else { Ok(()) }
     }
 
     /// Joins the standard streams of a running container.
@@ -108,6 +111,7 @@ impl Engine {
             other => other?,
         };
         if container.state.is_live() {
+            self.thaw(&container)?;
             match self.signal(&container, SIGKILL) {
                 // It is on its way out, and so is what we wait for.
                 Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Conflict) => {}
@@ -218,13 +222,20 @@ pub(super) fn check_allows(container: &Container, verb: Verb) -> Result<()> {
     let state = match &container.state {
         State::Created => "it was never started",
         State::Starting => "it is about to start",
-        State::Running { .. } => "it is running",
+        State::Running { paused: false, .. } => "it is running",
+        State::Running { paused: true, .. } => "it is paused",
         State::Exited { .. } => "it is not running",
     };
-    Err(EngineError::new(
+    let error = EngineError::new(
         ErrorKind::Conflict,
         format!("cannot {verb} container {}: {state}", container.name),
-    ))
+    );
+    Err(match container.state {
+        State::Running { paused: true, .. } => {
+            error.hint(format!("let it go on: estiba unpause {}", container.name))
+        }
+        _ => error,
+    })
 }
 
 fn gone(id: ContainerId) -> EngineError {

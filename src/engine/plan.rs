@@ -2,6 +2,8 @@
 //!
 //! Pure: touches nothing, so that a request can be checked before anything is acquired.
 
+pub(super) mod resources;
+
 use std::str::FromStr as _;
 
 use nix::sys::signal::Signal;
@@ -11,8 +13,6 @@ use crate::model::{ContainerConfig, CreateContainer, Image, Mount, MountKind, Ne
 
 /// The longest host name (`sethostname(2)`).
 const LONGEST_HOSTNAME: usize = 64;
-/// The least memory a container can be limited to, as Docker has it.
-const LEAST_MEMORY: u64 = 6 << 20;
 
 /// Fills in the defaults of `image`. The caller has found the networks and knows the default host name.
 pub(super) fn resolve(
@@ -25,7 +25,7 @@ pub(super) fn resolve(
     labels.extend(request.labels.clone());
     request.mounts.iter().try_for_each(check_mount)?;
     check_targets(&request.mounts)?;
-    check_limits(request)?;
+    resources::check(&request.resources)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
         env: environment(request, image)?,
@@ -41,7 +41,7 @@ pub(super) fn resolve(
         auto_remove: request.auto_remove,
         no_new_privileges: request.no_new_privileges,
         stop_signal: stop_signal(image)?,
-        limits: request.limits,
+        resources: request.resources.clone(),
     })
 }
 
@@ -141,16 +141,6 @@ fn check_targets(mounts: &[Mount]) -> Result<()> {
     Ok(())
 }
 
-fn check_limits(request: &CreateContainer) -> Result<()> {
-    if request.limits.memory.is_some_and(|bytes| bytes < LEAST_MEMORY) {
-        return Err(invalid("the memory limit must be at least 6m"));
-    }
-    if request.limits.millicpus == Some(0) || request.limits.pids == Some(0) {
-        return Err(invalid("a limit of processors or processes must be more than 0"));
-    }
-    Ok(())
-}
-
 fn stop_signal(image: &Image) -> Result<i32> {
     let Some(text) = image.config.stop_signal.as_deref().filter(|text| !text.is_empty()) else {
         return Ok(Signal::SIGTERM as i32);
@@ -169,7 +159,7 @@ fn invalid(message: impl Into<String>) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Digest, ImageConfig, ImageId, Limits, Timestamp};
+    use crate::model::{Digest, ImageConfig, ImageId, Resources, Timestamp};
 
     fn image(config: ImageConfig) -> Image {
         let digest = Digest::from_bytes([7; 32]);
@@ -252,17 +242,10 @@ mod tests {
             (CreateContainer { mounts: vec![mount("/t"), mount("/t/")], ..base() }, "/t"),
             (
                 CreateContainer {
-                    limits: Limits { memory: Some(1), ..Default::default() },
+                    resources: Resources { memory: Some(1), ..Default::default() },
                     ..base()
                 },
                 "6m",
-            ),
-            (
-                CreateContainer {
-                    limits: Limits { pids: Some(0), ..Default::default() },
-                    ..base()
-                },
-                "more than 0",
             ),
         ] {
             let error = plan(&request, ImageConfig::default()).unwrap_err();

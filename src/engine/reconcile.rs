@@ -11,7 +11,7 @@ use crate::{
     network,
     store::Processes,
     sys::{
-        cgroup::Cgroup,
+        cgroup::{Cgroup, Reach},
         files,
         process::{ProcessId, boot_id},
     },
@@ -76,7 +76,7 @@ impl Engine {
         {
             init.kill()?;
         }
-        if let Some(group) = Cgroup::find(&cgroup_name(id)) {
+        if let Some(group) = Cgroup::find_with(&cgroup_name(id), Reach::All) {
             group.kill_all()?;
             group.remove()?;
         }
@@ -128,7 +128,7 @@ fn is_answered_for(processes: Option<&Processes>, boot: &str) -> bool {
 /// Says how a container ended that nobody watched.
 fn end_of(container: &Container, was_reboot: bool) -> State {
     let started = match container.state {
-        State::Running { started } => Some(started),
+        State::Running { started, .. } => Some(started),
         _ => None,
     };
     let reason = match (was_reboot, started) {

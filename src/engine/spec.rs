@@ -1,9 +1,12 @@
 //! From a container's record to the spec that the runtime carries out.
 
+pub(super) mod resources;
+
 use std::path::Path;
 
 use oci_spec::runtime::{LinuxNamespaceType, Mount as SpecMount, Spec};
 
+use super::Result;
 use crate::model::{Container, Mount, MountKind, NetworkMode};
 
 /// Where programs are looked for when neither image nor user says.
@@ -11,7 +14,10 @@ const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 
 /// Fills the runtime's default spec with what the container runs. The files `hosts`, `resolv.conf` and `hostname` in
 /// `generated` are the monitor's to write.
-pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> Spec {
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](super::ErrorKind::Invalid) when a device that it names is gone.
+pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> Result<Spec> {
     let config = &container.config;
     let mut process = spec.process().clone().unwrap_or_default();
     process
@@ -20,6 +26,7 @@ pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> 
         .set_cwd(config.workdir.clone().into())
         .set_terminal(Some(config.tty))
         .set_no_new_privileges(Some(config.no_new_privileges));
+    resources::add(&mut spec, &mut process, &config.resources)?;
     spec.set_process(Some(process)).set_hostname(Some(config.hostname.clone()));
     let mut root = spec.root().clone().unwrap_or_default();
     root.set_readonly(Some(config.read_only));
@@ -34,7 +41,7 @@ pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> 
     );
     mounts.extend(config.mounts.iter().map(user_mount));
     spec.set_mounts(Some(mounts));
-    spec
+    Ok(spec)
 }
 
 /// Adds what every program expects to find, unless image or user set it.

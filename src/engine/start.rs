@@ -22,7 +22,7 @@ use crate::{
     network, runtime,
     store::{Processes, Records, RecordsMut},
     sys::{
-        cgroup::Cgroup,
+        cgroup::{Cgroup, Reach},
         files,
         process::{ProcessId, boot_id},
     },
@@ -88,7 +88,7 @@ impl Engine {
         let generated = self.layout().container_run(container.id);
         files::make_private_dir(&generated)?;
         Ok(Launch {
-            spec: spec::build(runtime::default_spec(self.is_rootless()), &container, &generated),
+            spec: spec::build(runtime::default_spec(self.is_rootless()), &container, &generated)?,
             lowers: overlay.lowers,
             upper: overlay.upper,
             work: overlay.work,
@@ -129,7 +129,7 @@ fn record_start(
     };
     let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
     records.set_processes(id, Some(&processes))?;
-    records.set_state(id, &State::Running { started: Timestamp::now() })?;
+    records.set_state(id, &State::Running { started: Timestamp::now(), paused: false })?;
     records.journal(Subject::Container, &id.hex(), Occurrence::Start, attributes(&container))?;
     Ok(())
 }
@@ -223,7 +223,7 @@ impl Drop for StartUndo<'_> {
             records.set_state(id, &self.before)?;
             Ok(())
         });
-        if let Some(group) = Cgroup::find(&cgroup_name(id)) {
+        if let Some(group) = Cgroup::find_with(&cgroup_name(id), Reach::All) {
             // What a monitor was making when it died.
             let _emptied = group.kill_all().and_then(|()| group.remove());
         }

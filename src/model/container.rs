@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerId, ContainerName, Endpoint, ImageId, NetworkMode, Timestamp};
+use super::{
+    ContainerId, ContainerName, Endpoint, ImageId, NetworkMode, Resources, Timestamp, resources,
+};
 
 /// A container as the records have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,19 +64,14 @@ pub struct ContainerConfig {
     pub no_new_privileges: bool,
     /// The number of the signal that asks it to stop; 15 unless the image says otherwise.
     pub stop_signal: i32,
-    /// What it may use at most.
-    pub limits: Limits,
-}
-
-/// What a container may use at most; `None` means as much as the host has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Memory in bytes.
-    pub memory: Option<u64>,
-    /// Processor time, in thousandths of one processor.
-    pub millicpus: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
+    /// What it may use.
+    #[serde(
+        default,
+        alias = "limits",
+        deserialize_with = "resources::of_any_age",
+        skip_serializing_if = "Resources::is_default"
+    )]
+    pub resources: Resources,
 }
 
 /// Something mounted into a container beside its root file system.
@@ -118,6 +115,9 @@ pub enum State {
     Running {
         /// Since when.
         started: Timestamp,
+        /// Whether its processes are made to stand still.
+        #[serde(default)]
+        paused: bool,
     },
     /// Its first process has ended, or could not be started.
     Exited {
@@ -158,6 +158,12 @@ pub enum Verb {
     Exec,
     /// Join its standard streams.
     Attach,
+    /// Make its processes stand still.
+    Pause,
+    /// Let them go on.
+    Unpause,
+    /// List its processes.
+    Top,
     /// Remove it without force.
     Remove,
 }
@@ -167,9 +173,11 @@ impl State {
     pub const fn allows(&self, verb: Verb) -> bool {
         match verb {
             Verb::Start => matches!(self, Self::Created | Self::Exited { .. }),
-            Verb::Stop | Verb::Kill | Verb::Exec | Verb::Attach => {
-                matches!(self, Self::Running { .. })
+            Verb::Stop | Verb::Kill | Verb::Top => matches!(self, Self::Running { .. }),
+            Verb::Exec | Verb::Attach | Verb::Pause => {
+                matches!(self, Self::Running { paused: false, .. })
             }
+            Verb::Unpause => matches!(self, Self::Running { paused: true, .. }),
             Verb::Restart => !matches!(self, Self::Starting),
             Verb::Remove => matches!(self, Self::Created | Self::Exited { .. }),
         }
@@ -180,12 +188,13 @@ impl State {
         matches!(self, Self::Starting | Self::Running { .. })
     }
 
-    /// Gives the one word for it: `created`, `starting`, `running`, `exited`.
+    /// Gives the one word for it: `created`, `starting`, `running`, `paused`, `exited`.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Starting => "starting",
-            Self::Running { .. } => "running",
+            Self::Running { paused: false, .. } => "running",
+            Self::Running { paused: true, .. } => "paused",
             Self::Exited { .. } => "exited",
         }
     }
@@ -200,6 +209,9 @@ impl fmt::Display for Verb {
             Self::Kill => "kill",
             Self::Exec => "exec in",
             Self::Attach => "attach to",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::Top => "list the processes of",
             Self::Remove => "remove",
         })
     }
@@ -244,8 +256,8 @@ pub struct CreateContainer {
     pub auto_remove: bool,
     /// Whether programs inside can never gain privileges.
     pub no_new_privileges: bool,
-    /// What it may use at most.
-    pub limits: Limits,
+    /// What it may use.
+    pub resources: Resources,
 }
 
 /// Which networks a new container joins, as the user named them.
@@ -282,7 +294,8 @@ mod tests {
 
     #[test]
     fn verbs_follow_the_state() {
-        let running = State::Running { started: Timestamp::UNIX_EPOCH };
+        let running = State::Running { started: Timestamp::UNIX_EPOCH, paused: false };
+        let paused = State::Running { started: Timestamp::UNIX_EPOCH, paused: true };
         let exited =
             State::Exited { started: None, finished: Timestamp::UNIX_EPOCH, exit: Exit::default() };
         for (state, verb, allowed) in [
@@ -296,6 +309,12 @@ mod tests {
             (&running, Verb::Exec, true),
             (&running, Verb::Kill, true),
             (&running, Verb::Remove, false),
+            (&running, Verb::Pause, true),
+            (&running, Verb::Unpause, false),
+            (&paused, Verb::Unpause, true),
+            (&paused, Verb::Stop, true),
+            (&paused, Verb::Exec, false),
+            (&exited, Verb::Pause, false),
             (&exited, Verb::Start, true),
             (&exited, Verb::Exec, false),
             (&exited, Verb::Remove, true),

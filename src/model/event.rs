@@ -53,6 +53,14 @@ pub enum Occurrence {
     Stop,
     /// A container was stopped and started again.
     Restart,
+    /// The processes of a container were made to stand still.
+    Pause,
+    /// They go on.
+    Unpause,
+    /// A container was given another name.
+    Rename,
+    /// The limits of a container were changed.
+    Update,
     /// A container, network or image was removed.
     Destroy,
     /// A further program was started in a container.
@@ -89,6 +97,10 @@ impl fmt::Display for Occurrence {
             Self::Die => "die",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::Rename => "rename",
+            Self::Update => "update",
             Self::Destroy => "destroy",
             Self::ExecStart => "exec_start",
             Self::Load => "load",

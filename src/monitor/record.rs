@@ -32,7 +32,7 @@ pub(super) fn record_start(
                 return Ok(());
             }
             records.set_processes(container.id, Some(&processes))?;
-            records.set_state(container.id, &State::Running { started })?;
+            records.set_state(container.id, &State::Running { started, paused: false })?;
             journal(records, container, Occurrence::Start, None)
         })
     };

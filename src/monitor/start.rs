@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use oci_spec::runtime::{Capability, Spec};
+use oci_spec::runtime::{Capability, LinuxResources, Spec};
 
 use super::{
     Launch, StartFailure,
@@ -11,10 +11,15 @@ use super::{
     streams::{Program, Streams},
 };
 use crate::{
-    model::{Endpoint, Limits, NetworkMode},
+    model::{Endpoint, NetworkMode},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
-    sys::{At as _, SysError, cgroup::Cgroup, files, process::ProcessId},
+    sys::{
+        At as _, SysError,
+        cgroup::{Cgroup, Reach},
+        files,
+        process::ProcessId,
+    },
 };
 
 /// A container whose program has been executed, with what is needed to care for it.
@@ -43,8 +48,9 @@ pub(super) struct Made {
 /// Makes everything that the container needs on this machine. What was acquired stands in `held`, also when this fails.
 pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailure> {
     let spec = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
-    held.cgroup = Cgroup::create(&launch.cgroup)?;
-    limit(held.cgroup.as_ref(), launch.container.config.limits)?;
+    let resources = launch.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    held.cgroup = Cgroup::create_with(&launch.cgroup, reach(resources))?;
+    limit(held.cgroup.as_ref(), resources)?;
     let layout = &launch.layout;
     write_etc(launch, &launch.container.endpoints)?;
     let log = log::Writer::open(&layout.log(launch.container.id))?;
@@ -98,25 +104,26 @@ pub(super) fn start(launch: &Launch, made: Made, held: &mut Held) -> Result<Star
     Ok(Started { init, program, log, spec, seccomp, network })
 }
 
+/// Chooses the controllers: few are quick.
+fn reach(resources: Option<&LinuxResources>) -> Reach {
+    let needs_further = resources.is_some_and(|resources| {
+        let cpu = resources.cpu().as_ref();
+        resources.block_io().is_some()
+            || resources.devices().is_some()
+            || cpu.is_some_and(|cpu| cpu.cpus().is_some() || cpu.mems().is_some())
+    });
+    if needs_further { Reach::All } else { Reach::Few }
+}
+
 /// Sets what was asked for; what cannot be had is a failure.
-fn limit(cgroup: Option<&Cgroup>, limits: Limits) -> Result<(), StartFailure> {
-    let Some(cgroup) = cgroup else {
-        return if limits == Limits::default() {
-            Ok(())
-        } else {
+fn limit(cgroup: Option<&Cgroup>, resources: Option<&LinuxResources>) -> Result<(), StartFailure> {
+    match (cgroup, resources) {
+        (_, None) => Ok(()),
+        (Some(cgroup), Some(resources)) => Ok(cgroup.apply(&runtime::resources(resources)?)?),
+        (None, Some(_)) => {
             Err(StartFailure::new("limits cannot be set: this user may not make control groups"))
-        };
-    };
-    if let Some(bytes) = limits.memory {
-        cgroup.limit_memory(bytes)?;
+        }
     }
-    if let Some(millicpus) = limits.millicpus {
-        cgroup.limit_cpu(millicpus)?;
-    }
-    if let Some(pids) = limits.pids {
-        cgroup.limit_pids(pids)?;
-    }
-    Ok(())
 }
 
 /// Writes the files that are mounted over those in the container's `/etc`, which stay the same inodes while it runs.
@@ -228,9 +235,9 @@ mod tests {
 
     #[test]
     fn a_limit_that_cannot_be_had_is_a_failure() {
-        assert_eq!(limit(None, Limits::default()), Ok(()));
-        let asked = Limits { pids: Some(3), ..Limits::default() };
-        assert_eq!(limit(None, asked).unwrap_err().exit_code, 125);
+        assert_eq!(limit(None, None), Ok(()));
+        let asked = LinuxResources::default();
+        assert_eq!(limit(None, Some(&asked)).unwrap_err().exit_code, 125);
     }
 
     #[test]

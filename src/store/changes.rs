@@ -9,8 +9,8 @@ use super::{
     rows::{self, broken, is_referred, is_taken, to_json},
 };
 use crate::model::{
-    Container, ContainerConfig, ContainerId, Endpoint, Image, ImageId, ImageReference, Layer,
-    Network, NetworkId, NetworkMode, Occurrence, State, Subject, Timestamp,
+    Container, ContainerConfig, ContainerId, ContainerName, Endpoint, Image, ImageId,
+    ImageReference, Layer, Network, NetworkId, NetworkMode, Occurrence, State, Subject, Timestamp,
 };
 
 /// How many lines the journal keeps.
@@ -151,6 +151,21 @@ impl<'a> RecordsMut<'a> {
                 }
             })
         })
+    }
+
+    /// Changes what a container runs and how.
+    pub fn set_config(&mut self, id: ContainerId, config: &ContainerConfig) -> Answer<()> {
+        let config = to_json(self.path(), config)?;
+        self.change("UPDATE containers SET config = ?2 WHERE id = ?1", (id.hex(), config)).map(drop)
+    }
+
+    /// Gives a container another name.
+    ///
+    /// [`StoreError::Taken`] when another has it.
+    pub fn set_name(&mut self, id: ContainerId, name: &ContainerName) -> Answer<()> {
+        self.execute("UPDATE containers SET name = ?2 WHERE id = ?1", (id.hex(), name.as_str()))
+            .map(drop)
+            .map_err(|error| self.refusal(error, || format!("the container name {name}")))
     }
 
     /// Removes a container, its endpoints with it; tells whether it was there.

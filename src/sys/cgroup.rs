@@ -25,16 +25,13 @@ use self::{
 };
 pub use self::{
     hierarchy::{Hierarchies, Reach},
-    resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle},
+    resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle, counts_swap},
     statistics::{IoCount, Pressure, Stalls, Statistics},
 };
 use super::{Result, SysError, files};
 
 /// How long [`Cgroup::remove`] and [`Cgroup::kill_all`] wait for dying processes.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The length of a scheduling period, in microseconds; the kernel's default.
-const PERIOD: u64 = 100_000;
 
 /// A control group of ours, in every hierarchy that is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,50 +122,6 @@ impl Cgroup {
     /// Gives the name it was made with.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Limits memory, and swap to as much again, to `bytes`.
-    ///
-    /// # Errors
-    /// What the kernel says; not found when there is no memory controller.
-    pub fn limit_memory(&self, bytes: u64) -> Result<()> {
-        let group = self.having("memory")?;
-        let (limit, swap, with_swap) = match group.version {
-            Version::One => {
-                ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", bytes.saturating_mul(2))
-            }
-            Version::Two => ("memory.max", "memory.swap.max", bytes),
-        };
-        group.write(limit, &bytes.to_string())?;
-        match group.write(swap, &with_swap.to_string()) {
-            // A kernel that does not count swap.
-            Err(error) if is_absent(&error) => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Limits processor time, in thousandths of one processor.
-    ///
-    /// # Errors
-    /// What the kernel says (it refuses less than 10); not found when there is no processor controller.
-    pub fn limit_cpu(&self, millicpus: u64) -> Result<()> {
-        let group = self.having("cpu")?;
-        let quota = millicpus.saturating_mul(PERIOD / 1000);
-        match group.version {
-            Version::One => {
-                group.write("cpu.cfs_period_us", &PERIOD.to_string())?;
-                group.write("cpu.cfs_quota_us", &quota.to_string())
-            }
-            Version::Two => group.write("cpu.max", &format!("{quota} {PERIOD}")),
-        }
-    }
-
-    /// Limits the number of processes and threads.
-    ///
-    /// # Errors
-    /// What the kernel says; not found when there is no controller for it.
-    pub fn limit_pids(&self, pids: u64) -> Result<()> {
-        self.having("pids")?.write("pids.max", &pids.to_string())
     }
 
     /// Moves this process, which has one thread, into the group.

@@ -8,7 +8,9 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::fd::{AsFd, AsRawFd as _, OwnedFd},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown},
+    os::unix::fs::{
+        DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, chown,
+    },
     path::{Path, PathBuf},
 };
 
@@ -257,6 +259,41 @@ pub fn make_new_private_dir(path: &Path) -> Result<()> {
 /// What the kernel says, with the path.
 pub fn owner(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path).at_path("look at", path)?.uid())
+}
+
+/// A device node of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceNode {
+    /// Whether it is a block device, not a character device.
+    pub is_block: bool,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// Looks at a device node, links followed; `None` when it is something else.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn device_node(path: &Path) -> Result<Option<DeviceNode>> {
+    let status = fs::metadata(path).at_path("look at", path)?;
+    let kind = status.file_type();
+    let (major, minor) = (rustix::fs::major(status.rdev()), rustix::fs::minor(status.rdev()));
+    Ok((kind.is_block_device() || kind.is_char_device()).then(|| DeviceNode {
+        is_block: kind.is_block_device(),
+        major,
+        minor,
+        mode: status.mode() & 0o7777,
+        uid: status.uid(),
+        gid: status.gid(),
+    }))
 }
 
 /// Tells whether a directory is there, links not followed.

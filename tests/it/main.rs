@@ -18,6 +18,7 @@ mod hooks;
 mod image;
 mod isolated;
 
+mod limits;
 mod loops;
 mod mounts;
 mod namespaces;

@@ -1,17 +1,21 @@
 //! The flags of verbs about containers, and how those of `run` become a request.
 
+mod resources;
+
 use std::path::PathBuf;
 
 use clap::Args;
+use resources::FurtherLimits;
+pub(in crate::cli) use resources::LimitOptions;
 
 use super::{
     mounts::{self, Source},
-    values::{parse_cpus, parse_label, parse_memory, parse_pids},
+    values::parse_label,
 };
 use crate::{
     cli::{Surroundings, environment},
     engine::Result,
-    model::{ContainerName, CreateContainer, ExecRequest, Limits, Mount, NetworkRequest},
+    model::{ContainerName, CreateContainer, ExecRequest, Mount, NetworkRequest},
 };
 
 /// The flags of `run`.
@@ -86,15 +90,10 @@ pub(in crate::cli) struct ContainerOptions {
     /// Let no program inside gain privileges: no-new-privileges
     #[arg(long = "security-opt", hide_possible_values = true, value_name = "OPTION", value_parser = ["no-new-privileges", "no-new-privileges=true", "no-new-privileges:true", "no-new-privileges=false", "no-new-privileges:false"])]
     security: Vec<String>,
-    /// Memory it may use at most, like 512m
-    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true, value_parser = parse_memory)]
-    memory: Option<u64>,
-    /// Processors it may use at most, like 1.5
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = parse_cpus)]
-    cpus: Option<u64>,
-    /// Processes and threads it may have at most; -1 for any number
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = parse_pids)]
-    pids_limit: Option<u64>,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    further_limits: FurtherLimits,
     /// The image
     image: String,
     /// The program and its arguments
@@ -117,8 +116,6 @@ impl ContainerOptions {
         let mut env = environment::from_files(&self.env_file, surroundings)?;
         env.extend(environment::passed_on(self.env, surroundings));
         let sources = self.volumes.into_iter().chain(self.mounts);
-        // What is said to be 0 is said to be without limit, as Docker has it.
-        let limit = |value: Option<u64>| value.filter(|value| *value != 0);
         Ok(CreateContainer {
             name: self.name,
             image: self.image,
@@ -144,11 +141,7 @@ impl ContainerOptions {
                 .security
                 .last()
                 .is_some_and(|option| !option.ends_with("false")),
-            limits: Limits {
-                memory: limit(self.memory),
-                millicpus: limit(self.cpus),
-                pids: limit(self.pids_limit),
-            },
+            resources: self.further_limits.add_to(self.limits.into_resources()),
         })
     }
 

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp, civil};
 
-use crate::model::units;
+use crate::model::{DeviceWeight, Ulimit, units};
 
 /// The most processors that can be asked for.
 const MOST_CPUS: f64 = 1_000_000.0;
@@ -44,10 +44,108 @@ pub(super) fn parse_memory(text: &str) -> Result<u64, String> {
     if text == "-1" { Ok(0) } else { units::parse_size(text).map_err(|error| error.to_string()) }
 }
 
-/// Reads a number of processes; 0 and -1 mean without limit, and give 0.
-pub(super) fn parse_pids(text: &str) -> Result<u64, String> {
-    let wrong = || "it is not a number of processes".to_owned();
-    if text == "-1" { Ok(0) } else { text.parse().map_err(|_error| wrong()) }
+/// Reads a size of memory with swap; -1 means any.
+pub(super) fn parse_memory_swap(text: &str) -> Result<i64, String> {
+    if text == "-1" {
+        Ok(-1)
+    } else {
+        parse_bytes(text).map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+}
+
+/// Reads a number of bytes.
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    units::parse_size(text).map_err(|error| error.to_string())
+}
+
+/// Reads how readily something is swapped out; -1 is Docker's word for what is not said.
+pub(super) fn parse_swappiness(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(number @ -1..=100) => Ok(number),
+        _ => Err("valid memory swappiness range is 0-100".to_owned()),
+    }
+}
+
+/// Reads `/dev/sda:500`.
+pub(super) fn parse_device_weight(text: &str) -> Result<DeviceWeight, String> {
+    let (path, weight) = of_device(text)?;
+    let weight = weight.parse().map_err(|_error| format!("invalid weight for device: {text}"))?;
+    Ok(DeviceWeight { path, weight })
+}
+
+/// Reads `/dev/sda:1mb`.
+pub(super) fn parse_device_rate(text: &str) -> Result<(String, u64), String> {
+    let (path, rate) = of_device(text)?;
+    let rate = units::parse_size(rate).map_err(|_error| {
+        format!("invalid rate for device: {text}; write DEVICE:NUMBER with an optional unit kb, mb or gb")
+    })?;
+    Ok((path, rate))
+}
+
+/// Reads `/dev/sda:1000`.
+pub(super) fn parse_device_count(text: &str) -> Result<(String, u64), String> {
+    let (path, rate) = of_device(text)?;
+    let rate = rate
+        .parse()
+        .map_err(|_error| format!("invalid rate for device: {text}; write DEVICE:NUMBER"))?;
+    Ok((path, rate))
+}
+
+fn of_device(text: &str) -> Result<(String, &str), String> {
+    match text.split_once(':') {
+        Some((path, rest)) if path.starts_with("/dev/") => Ok((path.to_owned(), rest)),
+        Some((path, _)) => Err(format!("bad format for device path: {path}")),
+        None => Err(format!("bad format: {text}; write DEVICE:VALUE")),
+    }
+}
+
+/// The names of limits of a process, as Docker has them.
+const ULIMITS: [&str; 15] = [
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// Reads `nofile=1024:2048`; one number is both limits, -1 is none.
+pub(super) fn parse_ulimit(text: &str) -> Result<Ulimit, String> {
+    let (name, limits) =
+        text.split_once('=').ok_or_else(|| format!("invalid ulimit argument: {text}"))?;
+    if !ULIMITS.contains(&name) {
+        return Err(format!("invalid ulimit type: {name}"));
+    }
+    let number = |text: &str| match text.parse::<i64>() {
+        Ok(number) if number >= -1 => Ok(number),
+        _ => Err(format!("'{text}' is no limit")),
+    };
+    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    if hard != -1 && (soft == -1 || soft > hard) {
+        return Err(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+        ));
+    }
+    Ok(Ulimit { name: name.to_owned(), soft, hard })
+}
+
+/// Reads a number of processes; 0 and -1 mean without limit, and give -1.
+pub(super) fn parse_pids(text: &str) -> Result<i64, String> {
+    match text.parse::<i64>() {
+        Ok(-1 | 0) => Ok(-1),
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("it is not a number of processes".to_owned()),
+    }
 }
 
 /// Reads `10.0.0.0/24`.
@@ -97,12 +195,12 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     if span.is_negative() { Err(wrong()) } else { Ok(Moment::Ago(span)) }
 }
 
-/// Reads a number of processors as thousandths.
+/// Reads a number of processors as billionths.
 pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
     let wrong = || "write a number of processors like 0.5 or 2".to_owned();
     let cpus: f64 = text.parse().map_err(|_error| wrong())?;
     // None at all means without limit, as Docker has it.
-    if cpus != 0.0 && !(0.001..=MOST_CPUS).contains(&cpus) {
+    if !(0.0..=MOST_CPUS).contains(&cpus) {
         return Err(wrong());
     }
     #[expect(
@@ -110,7 +208,7 @@ pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
         clippy::cast_sign_loss,
         reason = "checked to be in range"
     )]
-    Ok((cpus * 1000.0).round() as u64)
+    Ok((cpus * 1e9).round() as u64)
 }
 
 /// Reads a signal by name, with or without `SIG`, or by number.
@@ -134,15 +232,41 @@ mod tests {
             [parse_memory("-1"), parse_memory("0"), parse_memory("1k")],
             [Ok(0), Ok(0), Ok(1024)]
         );
-        assert_eq!([parse_pids("-1"), parse_pids("0"), parse_pids("7")], [Ok(0), Ok(0), Ok(7)]);
+        assert_eq!([parse_pids("-1"), parse_pids("0"), parse_pids("7")], [Ok(-1), Ok(-1), Ok(7)]);
         assert_eq!(
             [parse_cpus("0"), parse_cpus("0.5"), parse_cpus("2")],
-            [Ok(0), Ok(500), Ok(2000)]
+            [Ok(0), Ok(500_000_000), Ok(2_000_000_000)]
         );
         for bad in ["-2", "x", "", "1.5x", "nan", "1e9"] {
             assert!(parse_pids(bad).is_err() && parse_cpus(bad).is_err(), "{bad}");
         }
         assert!(parse_memory("-2").is_err() && parse_memory("lots").is_err());
+    }
+
+    #[test]
+    fn limits_of_devices_and_processes_are_read() {
+        assert_eq!(parse_device_rate("/dev/sda:1mb"), Ok(("/dev/sda".into(), 1 << 20)));
+        assert_eq!(parse_device_count("/dev/sda:7"), Ok(("/dev/sda".into(), 7)));
+        for bad in ["sda:1", "/dev/sda", "/dev/sda:x", "/dev/sda:-1", ""] {
+            assert!(parse_device_rate(bad).is_err() && parse_device_count(bad).is_err(), "{bad}");
+            assert!(parse_device_weight(bad).is_err(), "{bad}");
+        }
+        let limit = |name: &str, soft, hard| Ok(Ulimit { name: name.into(), soft, hard });
+        assert_eq!(parse_ulimit("nofile=1:2"), limit("nofile", 1, 2));
+        assert_eq!(parse_ulimit("core=-1"), limit("core", -1, -1));
+        for bad in [
+            "nofile",
+            "nofile=",
+            "nofile=2:1",
+            "nofile=-1:1",
+            "nofile=-2",
+            "files=1",
+            "nofile=1:2:3",
+        ] {
+            assert!(parse_ulimit(bad).is_err(), "{bad}");
+        }
+        assert_eq!((parse_memory_swap("-1"), parse_swappiness("-1")), (Ok(-1), Ok(-1)));
+        assert!(parse_memory_swap("-2").is_err() && parse_swappiness("101").is_err());
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{Moment, Tail, parse_moment, parse_seconds, parse_signal, parse_tail};
+use super::{
+    container::LimitOptions,
+    values::{Moment, Tail, parse_moment, parse_seconds, parse_signal, parse_tail},
+};
+use crate::model::ContainerName;
 
 /// The flags of `ps`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -124,4 +128,23 @@ pub(in crate::cli) struct AttachOptions {
     pub(in crate::cli) no_stdin: bool,
     /// The container
     pub(in crate::cli) container: String,
+}
+
+/// The flags of `update`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct UpdateOptions {
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitOptions,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The arguments of `rename`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenameOptions {
+    /// The container
+    pub(in crate::cli) container: String,
+    /// Its new name
+    pub(in crate::cli) name: ContainerName,
 }

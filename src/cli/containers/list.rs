@@ -204,7 +204,9 @@ fn status(state: &State, now: Timestamp) -> String {
     match state {
         State::Created => "Created".to_owned(),
         State::Starting => "Starting".to_owned(),
-        State::Running { started } => format!("Up {}", span(*started, now)),
+        State::Running { started, paused } => {
+            format!("Up {}{}", span(*started, now), if *paused { " (Paused)" } else { "" })
+        }
         State::Exited { finished, exit, .. } => {
             format!("Exited ({}) {} ago", exit.code, span(*finished, now))
         }
@@ -227,7 +229,8 @@ mod tests {
         };
         for (state, text) in [
             (State::Created, "Created"),
-            (State::Running { started: at(10_000 - 180) }, "Up 3 minutes"),
+            (State::Running { started: at(10_000 - 180), paused: false }, "Up 3 minutes"),
+            (State::Running { started: at(10_000 - 180), paused: true }, "Up 3 minutes (Paused)"),
             (exited, "Exited (3) 2 hours ago"),
         ] {
             assert_eq!(status(&state, now), text);

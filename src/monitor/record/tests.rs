@@ -132,7 +132,7 @@ impl Scene {
 }
 
 fn running() -> State {
-    State::Running { started: Timestamp::UNIX_EPOCH }
+    State::Running { started: Timestamp::UNIX_EPOCH, paused: false }
 }
 
 fn killed() -> Exit {

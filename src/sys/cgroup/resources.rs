@@ -1,6 +1,6 @@
 //! What a control group is given, and the files that say so: `cgroup-v1/*.rst` and `cgroup-v2.rst` of the kernel.
 
-use std::io;
+use std::{io, path::Path};
 
 use nix::errno::Errno;
 
@@ -148,6 +148,12 @@ impl Setting {
 pub(super) fn unable(what: &str, version: &str) -> SysError {
     let reason = format!("control groups of version {version} do not have it");
     SysError::new("limit", what, io::Error::new(io::ErrorKind::Unsupported, reason))
+}
+
+/// Tells whether the kernel counts swap of groups: version 2 always does, version 1 unless it was built or started without.
+pub fn counts_swap() -> bool {
+    let memory = Path::new("/sys/fs/cgroup/memory");
+    !files::exists(memory) || files::exists(&memory.join("memory.memsw.limit_in_bytes"))
 }
 
 impl Cgroup {

@@ -78,20 +78,23 @@ fn limits_are_written_in_the_words_of_the_version() {
         &[],
         &[("memory.max", ""), ("memory.swap.max", ""), ("cpu.max", ""), ("pids.max", "")],
     );
-    two.limit_memory(1 << 20).unwrap();
-    two.limit_cpu(1500).unwrap();
-    two.limit_pids(7).unwrap();
+    let cpu = Cpu { quota: Some(150_000), period: Some(100_000), ..Cpu::default() };
+    let memory = Memory { limit: Some(1 << 20), swap: Some(3 << 20), ..Memory::default() };
+    two.apply(&Resources { memory: memory.clone(), cpu, pids: Some(7), ..Resources::default() })
+        .unwrap();
     let read =
         |cgroup: &Cgroup, name: &str| files::read_text(&cgroup.groups[0].path.join(name)).unwrap();
     assert_eq!(read(&two, "memory.max"), "1048576");
+    assert_eq!(read(&two, "memory.swap.max"), "2097152");
     assert_eq!(read(&two, "cpu.max"), "150000 100000");
     assert_eq!(read(&two, "pids.max"), "7");
 
     let (_folder, one) =
         group_with(Version::One, &["cpu"], &[("cpu.cfs_period_us", ""), ("cpu.cfs_quota_us", "")]);
-    one.limit_cpu(250).unwrap();
+    let cpu = Cpu { quota: Some(25_000), period: Some(100_000), ..Cpu::default() };
+    one.apply(&Resources { cpu, ..Resources::default() }).unwrap();
     assert_eq!(read(&one, "cpu.cfs_quota_us"), "25000");
-    let error = one.limit_memory(1).unwrap_err();
+    let error = one.apply(&Resources { memory, ..Resources::default() }).unwrap_err();
     assert!(error.is_not_found(), "{error}");
 }
 
@@ -130,8 +133,8 @@ fn a_real_group_counts_and_kills() {
     for group in &cgroup.groups {
         group.write("cgroup.procs", &child.id().to_string()).unwrap();
     }
-    cgroup.limit_pids(50).unwrap();
-    cgroup.limit_memory(64 << 20).unwrap();
+    let memory = Memory { limit: Some(64 << 20), ..Memory::default() };
+    cgroup.apply(&Resources { memory, pids: Some(50), ..Resources::default() }).unwrap();
     let reading = Cgroup::find(&name).unwrap().read().unwrap();
     assert_eq!((reading.pids, reading.memory_limit), (1, Some(64 << 20)));
     let killer = std::thread::spawn({

@@ -301,7 +301,7 @@ pub(crate) fn state_text(state: &State, now: Timestamp) -> (&'static str, String
     match state {
         State::Created => ("○", "created".to_owned()),
         State::Starting => ("◌", "starting".to_owned()),
-        State::Running { started } => ("▶", format!("up {}", short_age(now, *started))),
+        State::Running { started, .. } => ("▶", format!("up {}", short_age(now, *started))),
         State::Exited { exit, .. } if exit.oom => ("■", format!("oom {}", exit.code)),
         State::Exited { exit, .. } => ("■", format!("exited {}", exit.code)),
     }

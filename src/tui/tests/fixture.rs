@@ -116,7 +116,7 @@ pub(super) fn container(number: u8, name: &str, image: (u8, &str), state: State)
 }
 
 pub(super) fn running(seconds: u64) -> State {
-    State::Running { started: ago(seconds) }
+    State::Running { started: ago(seconds), paused: false }
 }
 
 pub(super) fn exited(code: i32) -> State {

@@ -229,7 +229,7 @@ fn wanted(model: &mut Model) -> Option<Question> {
 /// Tells when the run began whose log is the newest.
 const fn run_of(container: &Container) -> Option<Timestamp> {
     match &container.state {
-        State::Running { started } => Some(*started),
+        State::Running { started, .. } => Some(*started),
         State::Exited { started, .. } => *started,
         State::Created | State::Starting => None,
     }

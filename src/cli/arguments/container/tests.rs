@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     cli::arguments::{Arguments, Command},
-    model::MountKind,
+    model::{MountKind, Resources},
 };
 
 fn request(line: &str) -> CreateContainer {
@@ -152,12 +152,23 @@ fn flags_that_restrain_it_become_parts_of_the_request() {
             "--read-only --security-opt no-new-privileges img",
             CreateContainer { read_only: true, no_new_privileges: true, ..base() },
         ),
-        ("-m -1 --cpus 0 --pids-limit -1 img", base()),
+        (
+            "-m -1 --cpus 0 --pids-limit -1 img",
+            CreateContainer {
+                resources: Resources { pids: Some(-1), ..Resources::default() },
+                ..base()
+            },
+        ),
         ("--security-opt no-new-privileges:false img", base()),
         (
             "-m 64m --cpus 1.5 --pids-limit 10 img",
             CreateContainer {
-                limits: Limits { memory: Some(64 << 20), millicpus: Some(1500), pids: Some(10) },
+                resources: Resources {
+                    memory: Some(64 << 20),
+                    nano_cpus: Some(1_500_000_000),
+                    pids: Some(10),
+                    ..Resources::default()
+                },
                 ..base()
             },
         ),

@@ -1,0 +1,148 @@
+//! Containers that are there, changed: their limits, their name, whether they stand still.
+
+use super::{
+    Engine, EngineError, ErrorKind, Result,
+    containers::{attributes, cgroup_name, existing},
+    lifecycle::check_allows,
+    plan, spec,
+};
+use crate::{
+    model::{Container, ContainerId, ContainerName, Occurrence, Resources, State, Subject, Verb},
+    runtime,
+    store::StoreError,
+    sys::cgroup::{Cgroup, Reach},
+};
+
+impl Engine {
+    /// Changes the limits of a container, at once if it runs; what `change` does not say stays as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for limits that make no sense, [`ErrorKind::Kernel`] when the kernel refuses one, [`ErrorKind::Conflict`] when
+    /// it was started without what the limit needs.
+    pub fn update(&self, id: ContainerId, change: &Resources) -> Result<()> {
+        let container = self.container_by_id(id)?;
+        let resources = container.config.resources.updated(change);
+        plan::resources::check(&resources)?;
+        if container.state.is_live() {
+            limit(&container, &resources)?;
+        }
+        self.store().write(|records| {
+            let mut container = existing(records, id)?;
+            container.config.resources = resources;
+            records.set_config(id, &container.config)?;
+            let attributes = attributes(&container);
+            Ok(records.journal(Subject::Container, &id.hex(), Occurrence::Update, attributes)?)
+        })
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when another has it.
+    pub fn rename(&self, id: ContainerId, name: &ContainerName) -> Result<()> {
+        self.store().write(|records| {
+            let mut container = existing(records, id)?;
+            if container.name == *name {
+                return Err(EngineError::new(
+                    ErrorKind::Invalid,
+                    format!("container {name} has that name already"),
+                ));
+            }
+            records.set_name(id, name).map_err(|error| match error {
+                StoreError::Taken(_) => EngineError::new(
+                    ErrorKind::Conflict,
+                    format!("the name {name} is used by another container"),
+                )
+                .hint(format!(
+                    "choose another, or rename that one first: estiba rename {name} NEW"
+                )),
+                other => other.into(),
+            })?;
+            let old = std::mem::replace(&mut container.name, name.clone());
+            let mut attributes = attributes(&container);
+            attributes.insert("oldName".to_owned(), format!("/{old}"));
+            Ok(records.journal(Subject::Container, &id.hex(), Occurrence::Rename, attributes)?)
+        })
+    }
+
+    /// Makes every process of a container stand still.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it does not run or stands still already, [`ErrorKind::Kernel`] without a control group.
+    pub fn pause(&self, id: ContainerId) -> Result<()> {
+        self.set_paused(id, true)
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    /// As [`Engine::pause`].
+    pub fn unpause(&self, id: ContainerId) -> Result<()> {
+        self.set_paused(id, false)
+    }
+
+    /// Lets the processes of a container go on, if they stand still, so that they can end.
+    pub(super) fn thaw(&self, container: &Container) -> Result<()> {
+        match container.state {
+            State::Running { paused: true, .. } => self.unpause(container.id),
+            _ => Ok(()),
+        }
+    }
+
+    /// Within one transaction, so that the record says what is so.
+    fn set_paused(&self, id: ContainerId, paused: bool) -> Result<()> {
+        let verb = if paused { Verb::Pause } else { Verb::Unpause };
+        self.store().write(|records| {
+            let container = existing(records, id)?;
+            check_allows(&container, verb)?;
+            let State::Running { started, .. } = container.state else { return Ok(()) };
+            let group = group(&container)?;
+            if paused { group.freeze() } else { group.thaw() }?;
+            let recorded =
+                records.set_state(id, &State::Running { started, paused }).and_then(|()| {
+                    let occurrence = if paused { Occurrence::Pause } else { Occurrence::Unpause };
+                    records.journal(
+                        Subject::Container,
+                        &id.hex(),
+                        occurrence,
+                        attributes(&container),
+                    )
+                });
+            if recorded.is_err() && paused {
+                // What nobody knows of would stand still for ever.
+                group.thaw()?;
+            }
+            Ok(recorded?)
+        })
+    }
+}
+
+/// Finds the control group of a container that lives.
+pub(super) fn group(container: &Container) -> Result<Cgroup> {
+    Cgroup::find_with(&cgroup_name(container.id), Reach::All).ok_or_else(|| {
+        EngineError::new(
+            ErrorKind::Kernel,
+            format!("container {} has no control group", container.name),
+        )
+        .hint("this user may not make control groups: let systemd delegate one, or run as root")
+    })
+}
+
+fn limit(container: &Container, resources: &Resources) -> Result<()> {
+    let Some(asked) = spec::resources::linux(resources)? else { return Ok(()) };
+    let wanted = runtime::resources(&asked)
+        .map_err(|error| EngineError::new(ErrorKind::Invalid, error.to_string()))?;
+    group(container)?.apply(&wanted).map_err(|error| {
+        if !error.is_not_found() {
+            return error.into();
+        }
+        EngineError::new(
+            ErrorKind::Conflict,
+            format!(
+                "container {} was started without what this limit needs: {error}",
+                container.name
+            ),
+        )
+        .hint(format!("stop it, update it, and start it: estiba stop {}", container.name))
+    })
+}
