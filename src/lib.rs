@@ -15,7 +15,8 @@
 //! | 0 | [`model`] | the words: references, digests, states, requests, events, units |
 //! | 0 | [`sys`] | the kernel: mounts, namespaces, processes by descriptor, control groups, netlink, terminals; every `unsafe` |
 //! | 1 | [`store`] | where things lie: directories, the SQLite records, the journal and its bell |
-//! | 2 | [`image`] | layers: unpacked once, indexed, compared; archives |
+//! | 1 | [`registry`] | the distribution protocol: challenge, token, range, upload |
+//! | 2 | [`image`] | layers: unpacked once, indexed, compared; archives; pull and push |
 //! | 2 | [`runtime`] | from an OCI spec to a process in namespaces of its own |
 //! | 2 | [`network`] | bridges, leases, rules, names |
 //! | 3 | [`monitor`] | the one process that stays with each container |
@@ -51,6 +52,7 @@ pub mod model;
 pub mod monitor;
 pub mod network;
 pub mod oci;
+pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod sys;
