@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `arguments` | which words and flags there are |
 //! | `containers`, `images`, `networks` | one function for each verb |
+//! | `registries`, `transfer` | pull, push, logins; how far a transfer has come |
 //! | `environment` | variables from the caller and from files |
 //! | `foreground` | a container in the caller's terminal |
 //! | `inspect` | Docker's JSON |
@@ -29,8 +30,10 @@ mod later;
 mod listing;
 mod networks;
 mod output;
+mod registries;
 mod table;
 mod template;
+mod transfer;
 mod whole;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
@@ -126,6 +129,9 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::TopLevelContainer(verb) => containers::dispatch(engine, verb),
         Command::Image(verb) => images::dispatch(engine, verb),
         Command::Images(options) => images::list(engine, &options),
+        Command::Pull(options) => registries::pull(engine, &options),
+        Command::Login(options) => registries::login(engine, &options),
+        Command::Logout(options) => registries::logout(engine, &options),
         Command::Load(options) => images::load(engine, &options),
         Command::Tag(options) => images::tag(engine, &options),
         Command::Rmi(options) => Ok(images::remove(engine, &options)),

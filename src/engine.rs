@@ -10,6 +10,8 @@
 //! | `alter` | update, rename, pause, unpause |
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
 //! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
+//! | `transfers` | pull, push, login, logout |
+//! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
 //! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
@@ -18,6 +20,7 @@
 
 mod alter;
 mod containers;
+mod credentials;
 mod error;
 mod images;
 mod lifecycle;
@@ -25,10 +28,12 @@ mod names;
 mod networks;
 mod plan;
 mod reconcile;
+mod registries;
 mod session;
 mod spec;
 mod start;
 pub mod starter;
+mod transfers;
 
 use std::{
     fs::File,
@@ -36,10 +41,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
+pub use registries::{Proxies, RegistryFiles};
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 
-pub use crate::image::{Archive, Loaded, Progress};
 use crate::{
     image::Ownership,
     model::{Container, Event, Image, ImageId, ImageReference, Network},
@@ -47,6 +53,10 @@ use crate::{
     network::Place,
     store::{Layout, Store},
     sys::files,
+};
+pub use crate::{
+    image::{Archive, Loaded, Progress, Pulled},
+    registry::Cancel,
 };
 
 /// The result of a verb.
@@ -63,6 +73,8 @@ pub struct EngineConfig {
     pub program: PathBuf,
     /// As whom it runs.
     pub privilege: Privilege,
+    /// Where it is written how registries are reached.
+    pub registries: RegistryFiles,
 }
 
 /// As whom an engine runs.

@@ -1,4 +1,4 @@
-//! Images: archives in, layers unpacked once and shared, their indexes read and compared.
+//! Images: in from archives and registries, layers unpacked once and shared, their indexes read and compared.
 //!
 //! An archive is an OCI layout (a folder or a tar) or a docker-archive; which one, and how each layer is compressed, is found out from the
 //! content, never from a name. A load resolves the documents, stages the layers that the store does not have (each blob hashed, inflated,
@@ -11,26 +11,33 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `source` | an archive as named pieces |
+//! | `remote` | a registry's layers, and what broken transfers left of them |
 //! | `documents`, `resolve` | its JSON, and the images it tells of |
 //! | `stream` | hashing, inflating, bounding |
 //! | `layers` | several layers at once into staging |
 //! | `unpack` | one layer's tar into a directory and an index |
-//! | `load` | the whole way in |
+//! | `supply` | what gives the blobs of layers: `source`, `remote` |
+//! | `intake` | the whole way in, from either |
+//! | `load`, `pull` | of an archive; of a registry |
 //! | `staging` | where unfinished and removed things lie |
 //! | `index`, `compare` | what is in a layer, and what it does to those below |
 //!
-//! Not here: containers' states, registries, building.
+//! Not here: containers' states, how registries are spoken to, building.
 
 mod compare;
 mod documents;
 mod error;
 mod index;
+mod intake;
 mod layers;
 mod load;
+mod pull;
+mod remote;
 mod resolve;
 mod source;
 mod staging;
 mod stream;
+mod supply;
 mod unpack;
 
 use std::{
@@ -42,6 +49,7 @@ pub use compare::compare;
 pub use error::{EntryFault, ImageError, LayerFault};
 pub use index::layer_index;
 pub use load::load;
+pub use pull::{Pulled, Wish, pull};
 pub use staging::{delete_staged, set_aside};
 
 use crate::{
@@ -68,10 +76,10 @@ pub struct Loaded {
     pub references: Vec<ImageReference>,
 }
 
-/// How far a load has come.
+/// How far a load or a pull has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done: `read`, `unpack`.
+    /// What is being done: `read`, `unpack`, `download`; of a layer that is here: `exists`, `done`.
     pub phase: &'static str,
     /// To what: a short digest.
     pub object: String,

@@ -10,11 +10,21 @@ use std::{
 
 use estiba::{
     cli::{self, Outcome, Roots, Surroundings},
-    engine::{self, Engine, EngineConfig, EngineError, ErrorKind, Privilege},
+    engine::{
+        self, Engine, EngineConfig, EngineError, ErrorKind, Privilege, Proxies, RegistryFiles,
+    },
     monitor, oci,
     sys::userns,
     tui,
 };
+
+/// Where systems keep the authorities that they trust: Debian and Alpine, Fedora, SUSE, and what OpenSSL looks for.
+const AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 fn main() -> ExitCode {
     if env::args_os().next().as_deref() == Some(OsStr::new(monitor::ROLE)) {
@@ -74,7 +84,43 @@ fn open(roots: Roots, surroundings: &Surroundings) -> engine::Result<Engine> {
         run_root,
         program: PathBuf::from("/proc/self/exe"),
         privilege,
+        registries: registry_files(surroundings),
     })
+}
+
+/// Gives where it is written how registries are reached: where Docker's and Podman's clients look.
+fn registry_files(surroundings: &Surroundings) -> RegistryFiles {
+    let variable =
+        |key: &str| surroundings.variables.get(key).filter(|value| !value.is_empty()).cloned();
+    let either = |key: &str| variable(key).or_else(|| variable(&key.to_lowercase()));
+    let home = variable("HOME").map(PathBuf::from);
+    let config = variable("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| home.as_ref().map(|home| home.join(".config")));
+    let personal = |name: &str| config.iter().map(|config| config.join(name)).collect::<Vec<_>>();
+    let docker = variable("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| home.as_ref().map(|home| home.join(".docker")));
+    let mut registries: Vec<PathBuf> =
+        variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from).into_iter().collect();
+    registries.extend(personal("containers/registries.conf"));
+    registries.push(PathBuf::from("/etc/containers/registries.conf"));
+    let mut certificates = personal("containers/certs.d");
+    certificates.extend(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from));
+    let mut authorities: Vec<PathBuf> =
+        variable("SSL_CERT_FILE").map(PathBuf::from).into_iter().collect();
+    authorities.extend(AUTHORITIES.map(PathBuf::from));
+    RegistryFiles {
+        docker_config: docker.map(|directory| directory.join("config.json")),
+        registries,
+        certificates,
+        authorities,
+        proxies: Proxies {
+            http: either("HTTP_PROXY").or_else(|| either("ALL_PROXY")),
+            https: either("HTTPS_PROXY").or_else(|| either("ALL_PROXY")),
+            exceptions: either("NO_PROXY").unwrap_or_default(),
+        },
+    }
 }
 
 /// Gives an ordinary user's directories (XDG Base Directory Specification 0.8).

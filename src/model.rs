@@ -10,6 +10,7 @@
 //! | `id` | [`ContainerId`], [`NetworkId`], [`ContainerName`] |
 //! | `reference` | [`ImageReference`] |
 //! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
+//! | `platform` | [`Platform`] |
 //! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
 //! | `resources` | [`Resources`] |
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
@@ -23,6 +24,7 @@ mod event;
 mod id;
 mod image;
 mod network;
+mod platform;
 mod reference;
 mod resources;
 pub mod units;
@@ -40,6 +42,7 @@ pub use image::{
     LayerEntry, Whiteout,
 };
 pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode};
+pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError};
 pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
 pub use usage::Usage;

@@ -61,6 +61,10 @@ impl Layout {
     pub fn staging(&self) -> PathBuf {
         self.data_root.join("staging")
     }
+    /// Gives the directory of blobs that a broken transfer left behind, for the next one to go on with; a name is the digest's.
+    pub fn partials(&self) -> PathBuf {
+        self.data_root.join("partial")
+    }
     /// Gives the directory of what a container changed: `upper/`, `work/`, and its log.
     pub fn container(&self, id: ContainerId) -> PathBuf {
         self.data_root.join("containers").join(id.hex())

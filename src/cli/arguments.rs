@@ -4,6 +4,7 @@ mod container;
 mod image;
 mod mounts;
 mod network;
+mod registry;
 mod values;
 mod verbs;
 mod words;
@@ -19,6 +20,7 @@ pub(super) use image::{
 pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
 };
+pub(super) use registry::{LoginOptions, LogoutOptions, PullOptions, read_name};
 pub(super) use verbs::{
     AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, RenameOptions,
     StartOptions, StopOptions, UpdateOptions,
@@ -70,6 +72,12 @@ pub(super) enum Command {
     TopLevelContainer(ContainerVerb),
     /// List images
     Images(ImagesOptions),
+    /// Fetch images from a registry
+    Pull(PullOptions),
+    /// Keep the login for a registry
+    Login(LoginOptions),
+    /// Forget the login for a registry
+    Logout(LogoutOptions),
     /// Load images from an OCI layout or a docker-archive
     Load(LoadOptions),
     /// Give an image a further name
@@ -176,6 +184,8 @@ pub(super) enum ImageVerb {
     /// List images
     #[command(visible_alias = "list")]
     Ls(ImagesOptions),
+    /// Fetch images from a registry
+    Pull(PullOptions),
     /// Load images from an OCI layout or a docker-archive
     Load(LoadOptions),
     /// Give an image a further name

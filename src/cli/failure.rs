@@ -6,7 +6,8 @@ use super::{later, output};
 use crate::engine::{EngineError, ErrorKind};
 
 /// Tells a failure on standard error and gives its exit code: 126 and 127 when a program cannot be executed or is not there, 125
-/// when a container could not be made or started, else 1, as Docker.
+/// when a container could not be made or started, 130 when it was cancelled,
+/// else 1, as Docker.
 pub(super) fn report(error: &EngineError, starts_container: bool) -> u8 {
     output::error_line(format!("estiba: {error}"));
     if let ErrorKind::InUse { dependents } = error.kind() {
@@ -25,6 +26,7 @@ pub(super) fn report(error: &EngineError, starts_container: bool) -> u8 {
     match error.kind() {
         ErrorKind::CannotRun => 126,
         ErrorKind::NoProgram => 127,
+        ErrorKind::Cancelled => 130,
         _ if starts_container => 125,
         _ => 1,
     }
@@ -142,7 +144,7 @@ mod tests {
                 "estiba: unknown command: frobnicate\nSee 'estiba container --help'",
                 1,
             ),
-            ("pull x", "estiba: 'pull' is not here yet\nhint: load", 1),
+            ("save x", "estiba: 'save' is not here yet\nhint: images", 1),
             ("image prune", "estiba: 'prune' is not here yet", 1),
             ("ps --frob", "estiba: unknown flag: --frob\nSee 'estiba ps --help'", 125),
             ("run -p 80:80 img", "estiba: -p: published ports come later", 125),

@@ -11,7 +11,7 @@ use super::{
     filter::Filters,
     inspect,
     listing::{self, Row, moment, span},
-    output,
+    output, registries,
 };
 use crate::{
     engine::{Archive, Engine, Force, Result},
@@ -21,6 +21,7 @@ use crate::{
 pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
     match verb {
         ImageVerb::Ls(options) => list(engine, &options),
+        ImageVerb::Pull(options) => registries::pull(engine, &options),
         ImageVerb::Load(options) => load(engine, &options),
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),

@@ -2,8 +2,7 @@
 
 /// Verbs, and what to do meanwhile.
 const VERBS: &[(&[&str], &str)] = &[
-    (&["pull"], "load an archive meanwhile: estiba load -i FILE"),
-    (&["push", "login", "logout", "search"], "registries are not reached yet"),
+    (&["push", "search"], "registries are only read from yet"),
     (&["save", "export", "import"], "images come in with: estiba load -i FILE"),
     (
         &["build", "buildx", "commit", "builder"],

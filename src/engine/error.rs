@@ -3,7 +3,8 @@
 use std::{error::Error, fmt};
 
 use crate::{
-    image::ImageError, model::Dependent, network::NetworkError, store::StoreError, sys::SysError,
+    image::ImageError, model::Dependent, network::NetworkError, registry::RegistryError,
+    store::StoreError, sys::SysError,
 };
 
 /// Why a verb was not done.
@@ -41,6 +42,10 @@ pub enum ErrorKind {
     Storage,
     /// The kernel refused a step.
     Kernel,
+    /// A registry cannot be reached, or does not do it.
+    Registry,
+    /// Whoever asked does not want it any more.
+    Cancelled,
     /// This process may not do it.
     Permission,
     /// A defect of Estiba itself.
@@ -129,6 +134,7 @@ impl From<ImageError> for EngineError {
         match error {
             ImageError::Kernel(cause) => cause.into(),
             ImageError::Store(cause) => cause.into(),
+            ImageError::Registry(cause) => cause.into(),
             ImageError::Form(_)
             | ImageError::Read(_)
             | ImageError::Missing(_)
@@ -141,6 +147,30 @@ impl From<ImageError> for EngineError {
             | ImageError::Unpack { .. }
             | ImageError::Index { .. }
             | ImageError::Removed => Self::new(ErrorKind::Invalid, error.to_string()),
+        }
+    }
+}
+
+impl From<RegistryError> for EngineError {
+    fn from(error: RegistryError) -> Self {
+        let message = error.to_string();
+        match error {
+            RegistryError::Cancelled => Self::new(ErrorKind::Cancelled, message),
+            RegistryError::NotFound { .. } => Self::new(ErrorKind::NotFound, message),
+            RegistryError::Unauthorized { host, .. } => {
+                Self::new(ErrorKind::Permission, message).hint(format!("estiba login {host}"))
+            }
+            RegistryError::Denied { host, .. } => Self::new(ErrorKind::Permission, message)
+                .hint(format!("if it is not public: estiba login {host}")),
+            RegistryError::Untrusted { host, .. } => Self::new(ErrorKind::Registry, message).hint(
+                format!("put its authority's certificate into /etc/docker/certs.d/{host}/ca.crt"),
+            ),
+            RegistryError::Unreachable { .. }
+            | RegistryError::TooMany { .. }
+            | RegistryError::Refused { .. }
+            | RegistryError::Protocol { .. }
+            | RegistryError::Digest { .. }
+            | RegistryError::Blocked { .. } => Self::new(ErrorKind::Registry, message),
         }
     }
 }

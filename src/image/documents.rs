@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub(super) use self::config::{Config, config};
 use super::ImageError;
-use crate::model::Digest;
+use crate::model::{Digest, Platform};
 
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -40,15 +40,9 @@ pub(super) struct Descriptor {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) annotations: HashMap<String, String>,
     pub(super) platform: Option<Platform>,
-}
-
-/// For which machines a manifest is (image-spec, image-index.md).
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Platform {
-    #[serde(default)]
-    pub(super) architecture: String,
-    #[serde(default)]
-    pub(super) os: String,
+    /// Where else it can be had (image-spec, descriptor.md §urls).
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) urls: Vec<String>,
 }
 
 /// What a descriptor points at.
@@ -109,12 +103,19 @@ impl Any {
     }
 }
 
-/// Reads an index: the manifests that it lists.
+/// Reads an index: the manifests that it lists. Where a media type is known for it, it must be that.
 ///
 /// # Errors
 /// [`ImageError::Document`].
-pub(super) fn index(bytes: &[u8], object: &str) -> Result<Vec<Descriptor>, ImageError> {
-    let any = Any::read(bytes, object, &[OCI_INDEX, DOCKER_INDEX])?;
+pub(super) fn index(
+    bytes: &[u8],
+    object: &str,
+    media_type: Option<&str>,
+) -> Result<Vec<Descriptor>, ImageError> {
+    let any = match media_type {
+        Some(media_type) => Any::read(bytes, object, &[media_type])?,
+        None => Any::read(bytes, object, &[OCI_INDEX, DOCKER_INDEX])?,
+    };
     match any {
         Any { manifests: Some(manifests), config: None, layers: None, .. } => Ok(manifests),
         _ => Err(wrong(object, "it is no index")),
@@ -212,7 +213,7 @@ mod tests {
             (r#"{"schemaVersion":1,"manifests":[]}"#.to_owned(), false, false),
             ("{".to_owned(), false, false),
         ] {
-            assert_eq!(index(text.as_bytes(), "x").is_ok(), is_index, "{text}");
+            assert_eq!(index(text.as_bytes(), "x", None).is_ok(), is_index, "{text}");
             let read = manifest(text.as_bytes(), "x", OCI_MANIFEST);
             assert_eq!(read.is_ok(), is_manifest, "{text}");
         }

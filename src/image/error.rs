@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::{model::Digest, store::StoreError, sys::SysError};
+use crate::{model::Digest, registry::RegistryError, store::StoreError, sys::SysError};
 
 /// Why an image was not taken in or shown.
 ///
@@ -15,6 +15,9 @@ pub enum ImageError {
     /// The records refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A registry did not do it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// It is no archive that holds images.
     #[error("it is neither an OCI layout nor a docker-archive: {0}")]
     Form(&'static str),
@@ -61,10 +64,10 @@ pub enum ImageError {
         reason: String,
     },
     /// The image was built for other machines only.
-    #[error("the image is not for linux/{wanted}, but for {}", printable(offered))]
+    #[error("the image is not for {wanted}, but for {}", printable(offered))]
     Platform {
-        /// This machine's processor, as Go names it.
-        wanted: &'static str,
+        /// For what it was wanted.
+        wanted: String,
         /// What there is.
         offered: String,
     },

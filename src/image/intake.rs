@@ -1,15 +1,15 @@
-//! An archive comes in: resolve, stage what is missing, then, in one transaction, let it appear.
+//! Images come in, from wherever: stage what is missing, then, in one transaction, let it appear.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Archive, ImageError, Loaded, Ownership, Progress,
+    ImageError, Loaded, Ownership, Progress, Report,
     documents::make_manifest,
     layers::{Staged, stage},
-    resolve::{Wanted, WantedLayer, resolve},
-    source::Source,
+    resolve::{Wanted, WantedLayer},
     staging::{self, Staging, random, rename_if_there},
     stream::{Compression, digest_of, peek},
+    supply::Supply,
 };
 use crate::{
     model::{Digest, Image, ImageId, ImageReference, Layer, Occurrence, Subject, Timestamp},
@@ -20,42 +20,67 @@ use crate::{
 /// How often layers are staged anew because another process removed what was there.
 const TRIES: usize = 5;
 
-/// Loads every image of an archive. Opens its own connection; writes journal lines `Load` and `Tag`.
-///
-/// # Errors
-/// [`ImageError::Kernel`], [`ImageError::Store`] and [`ImageError::Unpack`] for this machine's failures, every other variant for a fault
-/// of the archive; the store is as it was.
-pub fn load(
-    layout: &Layout,
-    ownership: Ownership,
-    archive: Archive<'_>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Loaded>, ImageError> {
-    let mut store = Store::open(layout.clone())?;
-    let staging = Staging::new(layout)?;
-    let source = Source::open(archive, &staging, progress)?;
-    let wanted = resolve(&source)?;
-    let mut staged = BTreeMap::new();
-    for _ in 0..TRIES {
-        let missing = store.read(|records| missing(layout, records, &wanted, &staged))?;
-        let fresh = stage(&source, missing, (&staging, ownership), progress)?;
-        if !fresh.is_empty() {
-            files::sync_file_system(&staging.path().join("layers"))?;
-        }
-        staged.extend(fresh);
-        let admission = Admission { layout, staging: &staging, staged: &staged };
-        match store.write(|records| admission.admit(records, &wanted)) {
-            Ok(Some(loaded)) => return Ok(loaded),
-            // Another process removed a layer that was there a moment ago.
-            Ok(None) => {}
-            Err(error) => {
-                // What had been moved into place is there without a record now. That it could not be removed would not be news.
-                let _cause_first = staging::remove_unrecorded(layout);
-                return Err(error);
+/// What images come into, and how.
+pub(super) struct Intake<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) staging: &'a Staging,
+    pub(super) ownership: Ownership,
+    /// What the journal says of it.
+    pub(super) occurrence: Occurrence,
+}
+
+impl Intake<'_> {
+    /// Stages the layers that are missing and admits the images.
+    ///
+    /// # Errors
+    /// That of the first layer that failed, [`ImageError::Kernel`], [`ImageError::Store`]; the store is as it was.
+    pub(super) fn take<S: Supply>(
+        &self,
+        store: &mut Store,
+        (source, wanted): (&S, &[Wanted]),
+        report: Report<'_>,
+    ) -> Result<Vec<Loaded>, ImageError> {
+        let mut staged = BTreeMap::new();
+        for _ in 0..TRIES {
+            let missing = store.read(|records| missing(self.layout, records, wanted, &staged))?;
+            if staged.is_empty() {
+                tell_known(wanted, &missing, report);
+            }
+            let fresh = stage(source, missing, (self.staging, self.ownership), report)?;
+            if !fresh.is_empty() {
+                files::sync_file_system(&self.staging.path().join("layers"))?;
+            }
+            staged.extend(fresh);
+            let admission = Admission {
+                layout: self.layout,
+                staging: self.staging,
+                staged: &staged,
+                occurrence: self.occurrence,
+            };
+            match store.write(|records| admission.admit(records, wanted)) {
+                Ok(Some(loaded)) => return Ok(loaded),
+                // Another process removed a layer that was there a moment ago.
+                Ok(None) => {}
+                Err(error) => {
+                    // What had been moved into place is there without a record now. That it could not be removed would not be news.
+                    let _cause_first = staging::remove_unrecorded(self.layout);
+                    return Err(error);
+                }
             }
         }
+        Err(ImageError::Removed)
     }
-    Err(ImageError::Removed)
+}
+
+/// Says which layers are there already.
+fn tell_known(wanted: &[Wanted], missing: &[WantedLayer], report: Report<'_>) {
+    let mut told = Vec::new();
+    for layer in wanted.iter().flat_map(|image| &image.layers) {
+        if !missing.contains(layer) && !told.contains(&layer) {
+            told.push(layer);
+            report(Progress { phase: "exists", object: layer.shown(), done: 0, total: None });
+        }
+    }
 }
 
 /// Lists the layers that are neither in the store nor staged.
@@ -113,6 +138,7 @@ struct Admission<'a> {
     layout: &'a Layout,
     staging: &'a Staging,
     staged: &'a BTreeMap<WantedLayer, Staged>,
+    occurrence: Occurrence,
 }
 
 impl Admission<'_> {
@@ -130,7 +156,7 @@ impl Admission<'_> {
             if !is_whole(self.layout, records, image.id)? {
                 self.admit_files(records, image)?;
             }
-            journal(records, image.id, Occurrence::Load, image.references.first())?;
+            journal(records, image.id, self.occurrence, image.references.first())?;
             for reference in &image.references {
                 records.set_reference(reference, image.id)?;
                 journal(records, image.id, Occurrence::Tag, Some(reference))?;

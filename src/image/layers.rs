@@ -1,11 +1,10 @@
-//! Layers, several at once, from an archive into staging: each blob is hashed, inflated, hashed again, unpacked and indexed in one pass.
+//! Layers, several at once, from an archive or a registry into staging: each blob is hashed, inflated, hashed again, unpacked and indexed in one pass.
 //!
 //! Each layer has two threads: one reads, hashes and inflates, the other unpacks; as many layers are under way as there are processors.
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Write as _},
+    io::{self, Read},
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
@@ -19,13 +18,14 @@ use super::{
     error::LayerFault,
     index,
     resolve::WantedLayer,
-    source::{Piece, Source},
     staging::{Staging, random},
     stream::{CHUNK, Compression, Hashing, STEP, inflate, peek},
+    supply::{Supplied, Supply},
     unpack::{Trouble, Unpacked, unpack},
 };
 use crate::{
     model::{Digest, Layer},
+    registry::RegistryError,
     sys::{SysError, files},
 };
 
@@ -44,13 +44,14 @@ pub(super) struct Staged {
 ///
 /// # Errors
 /// That of the first layer that failed.
-pub(super) fn stage(
-    source: &Source,
+pub(super) fn stage<S: Supply>(
+    source: &S,
     layers: Vec<WantedLayer>,
     (staging, ownership): (&Staging, Ownership),
     report: Report<'_>,
 ) -> Result<BTreeMap<WantedLayer, Staged>, ImageError> {
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(layers.len());
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let workers = source.width(processors).min(layers.len());
     let queue = Mutex::new(layers.into_iter());
     let outcome = Mutex::new(Ok(BTreeMap::new()));
     let (sender, receiver) = channel();
@@ -59,16 +60,23 @@ pub(super) fn stage(
             let (queue, outcome, sender) = (&queue, &outcome, sender.clone());
             scope.spawn(move || {
                 while let Some(layer) = next(queue, outcome) {
-                    let result = random().map_err(ImageError::from).and_then(|name| {
-                        let job = Job {
-                            source,
-                            layer: &layer,
-                            path: staging.path().join("layers").join(name),
-                            ownership,
-                            sender: &sender,
-                        };
+                    let attempt = || {
+                        let path = staging.path().join("layers").join(random()?);
+                        let job = Job { source, layer: &layer, path, ownership, sender: &sender };
                         job.run()
-                    });
+                    };
+                    let result = match attempt() {
+                        Err(error) if is_wrong_blob(&error, &layer) && source.reject(&layer) => {
+                            attempt()
+                        }
+                        other => other,
+                    };
+                    if result.is_ok() {
+                        let object = layer.shown();
+                        // Nobody listens any more when another layer has failed.
+                        let _unheard =
+                            sender.send(Progress { phase: "done", object, done: 0, total: None });
+                    }
                     settle(outcome, &layer, result);
                 }
             });
@@ -79,6 +87,12 @@ pub(super) fn stage(
         }
     });
     outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells whether what came is not the blob that was asked for.
+fn is_wrong_blob(error: &ImageError, layer: &WantedLayer) -> bool {
+    let wanted = layer.blob.map(|(digest, _)| digest);
+    matches!(error, ImageError::Digest { expected, .. } if wanted == Some(*expected))
 }
 
 type Outcome = Mutex<Result<BTreeMap<WantedLayer, Staged>, ImageError>>;
@@ -101,8 +115,8 @@ fn settle(outcome: &Outcome, layer: &WantedLayer, result: Result<Staged, ImageEr
 }
 
 /// One layer's way into staging.
-struct Job<'a> {
-    source: &'a Source,
+struct Job<'a, S> {
+    source: &'a S,
     layer: &'a WantedLayer,
     path: PathBuf,
     ownership: Ownership,
@@ -116,37 +130,28 @@ struct Fed {
     diff: io::Result<Option<Digest>>,
 }
 
-impl Job<'_> {
+impl<S: Supply> Job<'_, S> {
     fn run(&self) -> Result<Staged, ImageError> {
-        let Some(piece) = self.source.piece(&self.layer.name)? else {
-            return Err(ImageError::Missing(self.layer.name.clone()));
-        };
-        if let Some((_, expected)) = self.layer.blob
-            && expected != piece.len()
-        {
-            return Err(ImageError::Size {
-                object: format!("layer {}", self.short()),
-                expected,
-                found: piece.len(),
-            });
-        }
         files::make_private_dir(&self.path)?;
+        let supplied = self.source.open(self.layer, &self.path.join("blob"))?;
         let (fed, unpacked) = thread::scope(|scope| {
             let (sender, receiver) = sync_channel(WAITING);
-            let feeding = scope.spawn(move || self.feed(piece, &sender));
+            let feeding = scope.spawn(move || self.feed(supplied, &sender));
             let chunks = Chunks { receiver, chunk: Vec::new(), at: 0 };
             let unpacked = unpack(chunks, &self.path.join("diff"), self.ownership);
             (feeding.join(), unpacked)
         });
         let fed = fed.map_err(|_panic| self.broken(io::Error::other("its reader died")))??;
-        let unpacked = self.judge(&fed, unpacked)?;
+        let blob = fed.blob;
+        let unpacked = self.judge(fed, unpacked)?;
+        self.source.keep(self.layer, &self.path.join("blob"))?;
         let entries = unpacked.entries.len() as u64;
         index::write(&self.path, &self.short(), unpacked.entries)?;
         Ok(Staged {
             layer: Layer {
                 chain: self.layer.chain,
                 diff: self.layer.diff,
-                blob: fed.blob,
+                blob,
                 size: unpacked.size,
                 entries,
             },
@@ -155,11 +160,7 @@ impl Job<'_> {
     }
 
     /// Gives what was unpacked if both digests are right; of several reasons against it, the one that says most.
-    fn judge(
-        &self,
-        fed: &Fed,
-        unpacked: Result<Unpacked, Trouble>,
-    ) -> Result<Unpacked, ImageError> {
+    fn judge(&self, fed: Fed, unpacked: Result<Unpacked, Trouble>) -> Result<Unpacked, ImageError> {
         let differs = |object: &str, expected: Digest, found: Digest| ImageError::Digest {
             object: format!("{object} {}", self.short()),
             expected,
@@ -171,14 +172,14 @@ impl Job<'_> {
             }
             _ => {}
         }
-        match (&fed.diff, unpacked) {
-            (Err(error), _) => Err(self.broken(again(error))),
+        match (fed.diff, unpacked) {
+            (Err(error), _) => Err(self.broken(error)),
             (_, Err(Trouble::Layer(fault))) => Err(self.fault(fault)),
             (_, Err(Trouble::Kernel(source))) => {
                 Err(ImageError::Unpack { layer: self.short(), source })
             }
-            (Ok(Some(found)), Ok(_)) if *found != self.layer.diff.0 => {
-                Err(differs("uncompressed layer", self.layer.diff.0, *found))
+            (Ok(Some(found)), Ok(_)) if found != self.layer.diff.0 => {
+                Err(differs("uncompressed layer", self.layer.diff.0, found))
             }
             (Ok(_), Ok(unpacked)) => Ok(unpacked),
         }
@@ -188,15 +189,15 @@ impl Job<'_> {
     /// the same, for its digest.
     fn feed(
         &self,
-        piece: Piece,
+        supplied: Supplied,
         sender: &SyncSender<io::Result<Vec<u8>>>,
     ) -> Result<Fed, ImageError> {
-        let mut blob = Hashing::new(Keeping {
-            total: piece.len(),
-            inner: piece,
-            copy: files::create_new(&self.path.join("blob"))?,
+        let mut blob = Hashing::new(Telling {
+            inner: supplied.reader,
+            total: supplied.size,
+            phase: S::PHASE,
+            object: self.layer.shown(),
             sender: self.sender,
-            object: self.short(),
             done: 0,
             told: 0,
         });
@@ -205,6 +206,11 @@ impl Job<'_> {
             return Err(self.fault(LayerFault::Compression(kind)));
         }
         let diff = inflate(compression, stream).and_then(|stream| pass_on(stream, sender));
+        let diff = match diff {
+            // Nothing more will come.
+            Err(error) if is_of_registry(&error) => return Err(self.broken(error)),
+            other => other,
+        };
         io::copy(&mut blob, &mut io::sink()).map_err(|error| self.broken(error))?;
         Ok(Fed { blob: blob.so_far(), diff })
     }
@@ -219,6 +225,10 @@ impl Job<'_> {
 
     /// Says that the bytes of the layer could not be read or kept: the kernel's fault if it says a number, else theirs.
     fn broken(&self, error: io::Error) -> ImageError {
+        let error = match error.downcast::<RegistryError>() {
+            Ok(error) => return error.into(),
+            Err(error) => error,
+        };
         if error.raw_os_error().is_none() {
             return self.fault(LayerFault::Broken(error));
         }
@@ -227,6 +237,11 @@ impl Job<'_> {
             source: SysError::new("store", &self.layer.name, error),
         }
     }
+}
+
+/// Tells whether a registry stopped sending.
+fn is_of_registry(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<RegistryError>)
 }
 
 /// Hands a stream on in chunks; gives its digest, or `None` when the other side has stopped.
@@ -261,27 +276,26 @@ fn again(error: &io::Error) -> io::Error {
     )
 }
 
-/// Keeps a copy of what is read through it, and tells how far it is.
-struct Keeping<'a> {
-    inner: Piece,
-    copy: File,
+/// Tells how much was read through it.
+struct Telling<'a, R> {
+    inner: R,
     sender: &'a Sender<Progress>,
+    phase: &'static str,
     object: String,
     done: u64,
     told: u64,
     total: u64,
 }
 
-impl Read for Keeping<'_> {
+impl<R: Read> Read for Telling<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.copy.write_all(&buffer[..count])?;
         self.done += count as u64;
         if self.done - self.told >= STEP || self.done == self.total && self.told < self.total {
             self.told = self.done;
             // Nobody listens any more when another layer has failed.
             let _unheard = self.sender.send(Progress {
-                phase: "unpack",
+                phase: self.phase,
                 object: self.object.clone(),
                 done: self.done,
                 total: Some(self.total),

@@ -11,7 +11,7 @@ use super::{
     source::{Source, blob_name},
     stream::digest_of,
 };
-use crate::model::{ChainId, DiffId, Digest, ImageId, ImageReference};
+use crate::model::{ChainId, DiffId, Digest, ImageId, ImageReference, Platform};
 
 /// How many indexes may stand one in another.
 const DEEPEST: usize = 4;
@@ -38,6 +38,13 @@ pub(super) struct WantedLayer {
     pub(super) blob: Option<(Digest, u64)>,
     /// What the archive calls it.
     pub(super) name: String,
+}
+
+impl WantedLayer {
+    /// Gives what it is called while it comes in: as its registry knows it, else by its tar.
+    pub(super) fn shown(&self) -> String {
+        self.blob.map_or(self.diff.0, |(digest, _)| digest).short()
+    }
 }
 
 /// Finds all images of an archive.
@@ -67,7 +74,7 @@ pub(super) fn resolve(source: &Source) -> Result<Vec<Wanted>, ImageError> {
 }
 
 fn layout(source: &Source, index: &[u8]) -> Result<Vec<Wanted>, ImageError> {
-    let listed = documents::index(index, "index.json")?;
+    let listed = documents::index(index, "index.json", None)?;
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut refusal = None;
     for descriptor in &listed {
@@ -89,7 +96,8 @@ fn layout(source: &Source, index: &[u8]) -> Result<Vec<Wanted>, ImageError> {
 }
 
 fn image(source: &Source, listed: &Descriptor) -> Result<Wanted, ImageError> {
-    let (descriptor, bytes) = manifest_of(source, listed)?;
+    let fetch = |descriptor: &Descriptor| blob(source, descriptor);
+    let (descriptor, bytes) = manifest_of(&fetch, listed, &Platform::here())?;
     let object = format!("manifest {}", descriptor.digest.short());
     let manifest = documents::manifest(&bytes, &object, &descriptor.media_type)?;
     let config_bytes = blob(source, &manifest.config)?;
@@ -104,14 +112,21 @@ fn image(source: &Source, listed: &Descriptor) -> Result<Wanted, ImageError> {
     wanted(config_bytes, Some(bytes), names(listed), blobs)
 }
 
-/// Follows indexes to the manifest for this machine.
-fn manifest_of(source: &Source, listed: &Descriptor) -> Result<(Descriptor, Vec<u8>), ImageError> {
+/// Gives the verified bytes of a document.
+pub(super) type Fetch<'a> = &'a dyn Fn(&Descriptor) -> Result<Vec<u8>, ImageError>;
+
+/// Follows indexes to the manifest for a platform.
+pub(super) fn manifest_of(
+    fetch: Fetch<'_>,
+    listed: &Descriptor,
+    platform: &Platform,
+) -> Result<(Descriptor, Vec<u8>), ImageError> {
     let mut descriptor = listed.clone();
     let mut seen = BTreeSet::new();
     loop {
-        fits(&[&descriptor])?;
+        fits(&[&descriptor], platform)?;
         let kind = descriptor.kind()?;
-        let bytes = blob(source, &descriptor)?;
+        let bytes = fetch(&descriptor)?;
         if kind == Kind::Manifest {
             return Ok((descriptor, bytes));
         }
@@ -120,21 +135,22 @@ fn manifest_of(source: &Source, listed: &Descriptor) -> Result<(Descriptor, Vec<
         if !seen.insert(descriptor.digest) || seen.len() > DEEPEST {
             return Err(wrong(&object, "indexes stand in one another too deep"));
         }
-        let inner = documents::index(&bytes, &object)?;
+        // An index is what its descriptor says, as a manifest is.
+        let inner = documents::index(&bytes, &object, Some(&descriptor.media_type))?;
         if inner.is_empty() {
             return Err(wrong(&object, "it lists nothing"));
         }
-        descriptor = fits(&inner.iter().collect::<Vec<_>>())?.clone();
+        descriptor = fits(&inner.iter().collect::<Vec<_>>(), platform)?.clone();
     }
 }
 
-/// Chooses what is for this machine; what does not say for which it is counts, after what does.
-fn fits<'a>(descriptors: &[&'a Descriptor]) -> Result<&'a Descriptor, ImageError> {
+/// Chooses what is for a platform; what does not say for which it is counts, after what does.
+fn fits<'a>(
+    descriptors: &[&'a Descriptor],
+    wanted: &Platform,
+) -> Result<&'a Descriptor, ImageError> {
     let is_for = |descriptor: &&&Descriptor| {
-        let platform = descriptor.platform.as_ref();
-        platform.is_some_and(|platform| {
-            platform.os == "linux" && platform.architecture == architecture()
-        })
+        descriptor.platform.as_ref().is_some_and(|platform| wanted.accepts(platform))
     };
     let is_silent = |descriptor: &&&Descriptor| descriptor.platform.is_none();
     let found = descriptors.iter().find(is_for);
@@ -144,33 +160,27 @@ fn fits<'a>(descriptors: &[&'a Descriptor]) -> Result<&'a Descriptor, ImageError
     let offered: BTreeSet<_> = descriptors
         .iter()
         .filter_map(|descriptor| descriptor.platform.as_ref())
-        .map(|platform| format!("{}/{}", platform.os, platform.architecture))
+        .map(ToString::to_string)
         .collect();
     Err(ImageError::Platform {
-        wanted: architecture(),
+        wanted: wanted.to_string(),
         offered: offered.into_iter().collect::<Vec<_>>().join(", "),
     })
-}
-
-/// Gives this machine's processor as Go names it.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        "powerpc64" => "ppc64le",
-        "loongarch64" => "loong64",
-        other => other,
-    }
 }
 
 /// Reads a blob that is a document, and verifies it.
 fn blob(source: &Source, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
     let name = blob_name(descriptor.digest);
-    let object = || format!("blob {}", descriptor.digest.short());
     let Some(bytes) = source.document(&name)? else {
         return Err(ImageError::Missing(name));
     };
+    verify(&bytes, descriptor)?;
+    Ok(bytes)
+}
+
+/// Refuses bytes that are not what their descriptor says.
+pub(super) fn verify(bytes: &[u8], descriptor: &Descriptor) -> Result<(), ImageError> {
+    let object = || format!("blob {}", descriptor.digest.short());
     if bytes.len() as u64 != descriptor.size {
         return Err(ImageError::Size {
             object: object(),
@@ -178,11 +188,11 @@ fn blob(source: &Source, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError>
             found: bytes.len() as u64,
         });
     }
-    let found = digest_of(&bytes);
+    let found = digest_of(bytes);
     if found != descriptor.digest {
         return Err(ImageError::Digest { object: object(), expected: descriptor.digest, found });
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn exists(source: &Source, name: &str) -> Result<(), ImageError> {
@@ -212,7 +222,7 @@ fn docker(source: &Source, saved: &[u8]) -> Result<Vec<Wanted>, ImageError> {
     Ok(images)
 }
 
-fn wanted(
+pub(super) fn wanted(
     config_bytes: Vec<u8>,
     manifest_bytes: Option<Vec<u8>>,
     references: Vec<ImageReference>,

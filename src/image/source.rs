@@ -6,15 +6,17 @@
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Write as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use super::{
     Archive, ImageError, Progress, Report,
+    resolve::WantedLayer,
     staging::Staging,
     stream::{Bounded, CHUNK, Compression, STEP, inflate, peek},
+    supply::{Supplied, Supply},
 };
 use crate::{
     model::Digest,
@@ -25,7 +27,7 @@ use crate::{
 const MOST_ENTRIES: usize = 100_000;
 
 /// How long a document may be.
-const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
+pub(super) const LONGEST_DOCUMENT: u64 = 4 * 1024 * 1024;
 
 /// How many links an archive may put between a name and its bytes.
 const MOST_LINKS: usize = 8;
@@ -177,6 +179,53 @@ impl Source {
         let mut bytes = Vec::new();
         piece.read_to_end(&mut bytes).map_err(ImageError::Read)?;
         Ok(Some(bytes))
+    }
+}
+
+impl Supply for Source {
+    const PHASE: &'static str = "unpack";
+
+    fn width(&self, processors: usize) -> usize {
+        processors
+    }
+
+    fn open(&self, layer: &WantedLayer, copy: &Path) -> Result<Supplied, ImageError> {
+        let Some(piece) = self.piece(&layer.name)? else {
+            return Err(ImageError::Missing(layer.name.clone()));
+        };
+        let size = piece.len();
+        match layer.blob {
+            Some((_, expected)) if expected != size => {
+                let object = format!("layer {}", layer.diff.0.short());
+                Err(ImageError::Size { object, expected, found: size })
+            }
+            _ => {
+                let copy = files::create_new(copy)?;
+                Ok(Supplied { reader: Box::new(Copying { inner: piece, copy }), size })
+            }
+        }
+    }
+
+    fn keep(&self, _layer: &WantedLayer, _copy: &Path) -> Result<(), ImageError> {
+        Ok(())
+    }
+
+    fn reject(&self, _layer: &WantedLayer) -> bool {
+        false
+    }
+}
+
+/// Writes down what is read through it.
+struct Copying {
+    inner: Piece,
+    copy: File,
+}
+
+impl Read for Copying {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.copy.write_all(&buffer[..count])?;
+        Ok(count)
     }
 }
 

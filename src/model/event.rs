@@ -67,6 +67,10 @@ pub enum Occurrence {
     ExecStart,
     /// An image was loaded from an archive.
     Load,
+    /// An image was pulled from a registry.
+    Pull,
+    /// An image was pushed to a registry.
+    Push,
     /// A name was given to an image.
     Tag,
     /// A name was taken from an image.
@@ -104,6 +108,8 @@ impl fmt::Display for Occurrence {
             Self::Destroy => "destroy",
             Self::ExecStart => "exec_start",
             Self::Load => "load",
+            Self::Pull => "pull",
+            Self::Push => "push",
             Self::Tag => "tag",
             Self::Untag => "untag",
             Self::Connect => "connect",

@@ -121,6 +121,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     rename(&fresh, path)
 }
 
+/// Replaces a whole file that holds secrets as [`replace`] does, for its owner only (mode 0600); a link stays, what it points at is replaced.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
+    let fresh = path.with_extension("fresh");
+    remove_file(&fresh)?;
+    let mut file = create_new(&fresh)?;
+    file.write_all(bytes).at_path("write", &fresh)?;
+    file.sync_all().at_path("sync", &fresh)?;
+    rename(&fresh, &path)
+}
+
 /// Makes a directory and its parents, for their owner only (mode 0700); it may exist already.
 ///
 /// # Errors
@@ -156,6 +170,14 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
 /// What the kernel says, with the old path.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).at_path("rename", from)
+}
+
+/// Gives a file a further name.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    fs::hard_link(from, to).at_path("link", from)
 }
 
 /// Removes a file; its absence is no failure.

@@ -72,7 +72,9 @@ impl From<EngineError> for Failure {
             | ErrorKind::Conflict
             | ErrorKind::Invalid
             | ErrorKind::Exhausted
-            | ErrorKind::Gone => (false, None),
+            | ErrorKind::Gone
+            | ErrorKind::Registry
+            | ErrorKind::Cancelled => (false, None),
             ErrorKind::CannotRun
             | ErrorKind::NoProgram
             | ErrorKind::Storage

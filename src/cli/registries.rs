@@ -1,0 +1,210 @@
+//! The verbs of registries.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use super::{
+    arguments::{LoginOptions, LogoutOptions, PullOptions, read_name},
+    output,
+    transfer::{Transfer, stop_by_signal},
+};
+use crate::{
+    engine::{Cancel, Engine, EngineError, ErrorKind, Kept, Pulled, Result},
+    model::ImageReference,
+};
+
+/// The registry that is meant when none is named.
+const DEFAULT: &str = "docker.io";
+
+/// Pulls images and says what came in, in Docker's words.
+pub(super) fn pull(engine: &Engine, options: &PullOptions) -> Result<u8> {
+    let cancel = Cancel::default();
+    stop_by_signal(&cancel);
+    let mut references = Vec::new();
+    for name in &options.names {
+        let (reference, is_tagless) = named(name)?;
+        if options.all_tags {
+            if !is_tagless {
+                let message = format!("{name}: all tags are asked for, and one is named");
+                return Err(EngineError::new(ErrorKind::Invalid, message));
+            }
+            references.extend(all_tags(engine, &reference, &cancel)?);
+            continue;
+        }
+        if is_tagless && !options.quiet {
+            output::line("Using default tag: latest");
+        }
+        references.push(reference);
+    }
+    let pulled = fetch(engine, &references, options, &cancel)?;
+    for one in &pulled {
+        if !options.quiet {
+            output::line(format!("Digest: {}", one.digest));
+            output::line(format!("Status: {}", status(one)));
+        }
+        output::line(one.reference.canonical());
+    }
+    Ok(0)
+}
+
+fn fetch(
+    engine: &Engine,
+    references: &[ImageReference],
+    options: &PullOptions,
+    cancel: &Cancel,
+) -> Result<Vec<Pulled>> {
+    let mut transfer = Transfer::new(options.quiet);
+    for reference in references {
+        let named = reference.digest().map(|digest| digest.to_string());
+        let named = named.as_deref().or_else(|| reference.tag()).unwrap_or_default();
+        transfer.say(&format!("{named}: Pulling from {}", reference.repository()));
+    }
+    let platform = options.platform.as_ref();
+    engine.pull(references, platform, cancel, &mut |progress| transfer.tell(&progress))
+}
+
+fn all_tags(
+    engine: &Engine,
+    reference: &ImageReference,
+    cancel: &Cancel,
+) -> Result<Vec<ImageReference>> {
+    let name = format!("{}/{}", reference.registry(), reference.repository());
+    let tags = engine.remote_tags(reference, cancel)?;
+    if tags.is_empty() {
+        return Err(EngineError::new(ErrorKind::NotFound, format!("{name} has no tags")));
+    }
+    tags.iter().map(|tag| named(&format!("{name}:{tag}")).map(|(reference, _)| reference)).collect()
+}
+
+fn named(text: &str) -> Result<(ImageReference, bool)> {
+    read_name(text).map_err(|message| EngineError::new(ErrorKind::Invalid, message))
+}
+
+fn status(pulled: &Pulled) -> String {
+    let name = &pulled.reference;
+    if pulled.is_new {
+        format!("Downloaded newer image for {name}")
+    } else {
+        format!("Image is up to date for {name}")
+    }
+}
+
+/// Keeps a login, once the registry has accepted it.
+pub(super) fn login(engine: &Engine, options: &LoginOptions) -> Result<u8> {
+    let host = host_of(options.server.as_deref());
+    let (name, secret) = asked(options)?;
+    match engine.login(host, &name, &secret)? {
+        Kept::InFile(path) => output::error_line(format!(
+            "WARNING! Your credentials are stored unencrypted in '{}'.\nhint: a credential helper keeps them safe: set credsStore there",
+            path.display()
+        )),
+        Kept::WithHelper(_) => {}
+    }
+    output::line("Login Succeeded");
+    Ok(0)
+}
+
+/// Forgets a login.
+pub(super) fn logout(engine: &Engine, options: &LogoutOptions) -> Result<u8> {
+    let host = host_of(options.server.as_deref());
+    if engine.logout(host)? {
+        output::line(format!("Removing login credentials for {host}"));
+    } else {
+        output::line(format!("Not logged in to {host}"));
+    }
+    Ok(0)
+}
+
+/// Gives the host of a server that may be written as an address.
+fn host_of(server: Option<&str>) -> &str {
+    let server = server.unwrap_or(DEFAULT);
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    match rest.split('/').next().unwrap_or(rest) {
+        "index.docker.io" | "registry-1.docker.io" => DEFAULT,
+        host => host,
+    }
+}
+
+/// Gives name and password: from the flags, from standard input, or by asking in the terminal.
+fn asked(options: &LoginOptions) -> Result<(String, String)> {
+    let invalid = |message: &str| EngineError::new(ErrorKind::Invalid, message);
+    if options.password_stdin {
+        let Some(name) = &options.username else {
+            return Err(invalid("--password-stdin needs a name: --username NAME"));
+        };
+        let mut secret = String::new();
+        io::stdin()
+            .read_to_string(&mut secret)
+            .map_err(|error| invalid("standard input is not text").caused_by(error))?;
+        let secret = secret.trim_end_matches(['\n', '\r']).to_owned();
+        return filled(name.clone(), secret);
+    }
+    if options.password.is_some() {
+        output::error_line(
+            "WARNING! Using --password via the CLI is insecure. Use --password-stdin.",
+        );
+    }
+    if (options.username.is_none() || options.password.is_none()) && !io::stdin().is_terminal() {
+        return Err(invalid("nobody can be asked for the password here")
+            .hint("give it with --password-stdin"));
+    }
+    let name = match &options.username {
+        Some(name) => name.clone(),
+        None => line("Username: ")?,
+    };
+    let secret = match &options.password {
+        Some(secret) => secret.clone(),
+        None => hidden_line("Password: ")?,
+    };
+    filled(name, secret)
+}
+
+fn filled(name: String, secret: String) -> Result<(String, String)> {
+    if name.is_empty() || secret.is_empty() {
+        return Err(EngineError::new(ErrorKind::Invalid, "a login needs a name and a password"));
+    }
+    Ok((name, secret))
+}
+
+fn line(question: &str) -> Result<String> {
+    output::text(question);
+    let _unheard = io::stdout().flush();
+    let mut text = String::new();
+    io::stdin().lock().read_line(&mut text).map_err(|error| {
+        EngineError::new(ErrorKind::Invalid, "the terminal cannot be read").caused_by(error)
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+/// Asks for a line that the terminal does not show.
+fn hidden_line(question: &str) -> Result<String> {
+    use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+    let refused = |error: nix::Error| {
+        EngineError::new(ErrorKind::Kernel, "the terminal cannot hide what is typed")
+            .caused_by(error)
+    };
+    let before = tcgetattr(io::stdin()).map_err(refused)?;
+    let mut silent = before.clone();
+    silent.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &silent).map_err(refused)?;
+    let answer = line(question);
+    tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &before).map_err(refused)?;
+    output::line("");
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_however_it_is_written() {
+        for (server, host) in [
+            (None, "docker.io"),
+            (Some("https://index.docker.io/v1/"), "docker.io"),
+            (Some("lab.example:5000"), "lab.example:5000"),
+            (Some("https://lab.example/"), "lab.example"),
+        ] {
+            assert_eq!(host_of(server), host);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Images from registries and to them, and the logins for that. Nothing of it is prepared before it is asked for.
+
+use super::{
+    Cancel, Engine, EngineError, ErrorKind, Kept, Progress, Result, credentials::Credentials,
+    registries::logical,
+};
+use crate::{
+    image::{self, Pulled, Wish},
+    model::{ImageReference, Platform},
+    registry::{Endpoint, Login, Secret, Settings},
+};
+
+impl Engine {
+    /// Pulls images, all over one queue, for this machine or for `platform`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Permission`] and [`ErrorKind::Registry`] for what registries do, [`ErrorKind::Invalid`] for an
+    /// image that is broken or hostile, [`ErrorKind::Cancelled`]; no image came in.
+    pub fn pull(
+        &self,
+        references: &[ImageReference],
+        platform: Option<&Platform>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Pulled>> {
+        let mut wishes = Vec::with_capacity(references.len());
+        for reference in references {
+            let repository = self.config().registries.repository(reference, cancel)?;
+            wishes.push(Wish { reference: reference.clone(), repository });
+        }
+        let what = (wishes.as_slice(), platform);
+        Ok(image::pull(self.layout(), self.ownership(), what, cancel, progress)?)
+    }
+
+    /// Lists the tags that a repository has in its registry; tag and digest of the reference mean nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::pull`].
+    pub fn remote_tags(&self, reference: &ImageReference, cancel: &Cancel) -> Result<Vec<String>> {
+        Ok(self.config().registries.repository(reference, cancel)?.tags()?)
+    }
+
+    /// Tries a login with a registry and keeps it if it is accepted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permission`] when it is not accepted, [`ErrorKind::Registry`] when nobody answers, [`ErrorKind::Storage`] and
+    /// [`ErrorKind::Invalid`] when it cannot be kept.
+    pub fn login(&self, host: &str, name: &str, secret: &str) -> Result<Kept> {
+        let files = &self.config().registries;
+        let secret = Secret::new(secret.to_owned());
+        let login = Login::Password { name: name.to_owned(), secret: secret.clone() };
+        let settings = Settings { login: Some(login), ..files.host(host)? };
+        Endpoint::new(settings, &Cancel::default())?.check().map_err(|error| {
+            let error = EngineError::from(error);
+            match error.kind() {
+                // That a login is needed is known.
+                ErrorKind::Permission => EngineError::new(ErrorKind::Permission, error.to_string())
+                    .hint("check the name and the password"),
+                _ => error,
+            }
+        })?;
+        Credentials::new(files.docker_config.as_deref()).keep(logical(host), name, &secret)
+    }
+
+    /// Forgets a login; tells whether there was one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] and [`ErrorKind::Invalid`] for the file, or the helper that keeps it.
+    pub fn logout(&self, host: &str) -> Result<bool> {
+        let path = self.config().registries.docker_config.as_deref();
+        Credentials::new(path).forget(logical(host))
+    }
+}
