@@ -1,9 +1,13 @@
 //! The system call filter: what a container may ask of the kernel (`seccomp(2)`).
 //!
-//! `assets/seccomp.json` says which calls are allowed always, which for some arguments, which with a capability. Every other call that this
-//! machine has fails with `EPERM`; a call that is newer than this list, or of another architecture (32-bit programs, x32), with `ENOSYS`, so that
-//! programs fall back to what they did before it existed.
+//! `assets/seccomp.json` says which calls are allowed always, which for some arguments, which with a capability, and which not even then. Every
+//! other call that this machine has fails with `EPERM`; a call that is newer than this list, or of an architecture that it is not for (x32), with
+//! `ENOSYS`, so that programs fall back to what they did before it existed. 32-bit programs of x86 have the same profile with their own numbers.
+//!
+//! What the profiles of Docker and Podman do not both allow, it does not allow; but for calls that are newer than Podman's. As with theirs, `socketcall(2)`
+//! of 32-bit programs, whose arguments a filter cannot see, makes sockets of every family.
 
+mod architecture;
 mod compile;
 mod condition;
 mod spec;
@@ -24,7 +28,7 @@ use crate::sys::{Result, SysError, files, socket};
 const DEFAULT: &str = include_str!("../../assets/seccomp.json");
 
 /// Part of each cache key: to be raised when the same profile compiles to other instructions.
-const COMPILER: &str = "1";
+const COMPILER: &str = "2";
 
 /// The length of the checksum before the instructions in a cache file.
 const CHECKSUM: usize = 32;
@@ -142,15 +146,17 @@ fn key(capabilities: &[String]) -> String {
 struct Profile {
     /// Calls that are always allowed.
     allow: Vec<String>,
-    /// Calls that are allowed for some arguments.
+    /// Calls that are allowed when all that is said of their arguments holds.
     allow_when: Vec<Condition>,
+    /// Calls of those that fail all the same.
+    refuse_when: Vec<Refusal>,
     /// Calls that are said not to exist, because programs then use an older one whose arguments can be looked at.
     missing: Vec<String>,
     /// Calls that are allowed with a capability, whatever is said above.
     allow_with: BTreeMap<String, Vec<String>>,
 }
 
-/// A call that is allowed for some arguments.
+/// What must hold of a call's argument.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Condition {
     syscall: String,
@@ -166,7 +172,21 @@ struct Condition {
 enum Test {
     IsOneOf(Vec<u32>),
     IsNoneOf(Vec<u32>),
+    IsAtMost(u32),
     HasNoneOfBits(u32),
+}
+
+/// Arguments with which a call fails, unless there is a capability.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    syscall: String,
+    /// Arguments, counted from 0, with the value that they have together.
+    arguments: Vec<(u32, u32)>,
+    /// `errno(3)`
+    error: u32,
+    /// The capability that opens it.
+    unless: String,
 }
 
 #[cfg(test)]

@@ -4,18 +4,16 @@
 //! arguments wins over those with some; a call of which nothing is said gets the default action; a call of an architecture that is not named
 //! kills its thread. Names that an architecture does not have are passed over.
 
-use std::{collections::BTreeMap, str::FromStr as _};
+use std::collections::BTreeMap;
 
 use oci_spec::runtime::{
-    Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag, LinuxSyscall,
+    LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag, LinuxSyscall,
 };
 
 use super::{
     Listener, Program,
-    compile::{
-        ARCHITECTURE, Answer, Instruction, JUMP, JUMP_IF_EQUAL, LOAD, NUMBER, RETURN, encode,
-        ranges, search,
-    },
+    architecture::{Architecture, NOT_COMPILED, X32, architectures},
+    compile::{Answer, Instruction, LOAD, NUMBER, RETURN, assemble, encode, ranges, search},
     condition,
 };
 use crate::runtime::RuntimeError;
@@ -26,52 +24,11 @@ const MOST: usize = 4096;
 /// What an architecture that is not named gets: `SECCOMP_RET_KILL_THREAD`, as libseccomp does.
 const KILL: u32 = 0;
 
-/// Marks calls of x32 (`__X32_SYSCALL_BIT`).
-const X32: u32 = 0x4000_0000;
-
 /// The highest number of an error (`MAX_ERRNO`).
 const LAST_ERROR: u32 = 4095;
 
 /// Calls by which this process itself hands over the listener and goes on; who answers for them is not there yet.
 const NEEDED: [&str; 2] = ["sendmsg", "execve"];
-
-/// Names of calls that have numbers of their own in x32 (`arch/x86/entry/syscalls/syscall_64.tbl`).
-const ONLY_X32: [(&str, u32); 34] = [
-    ("rt_sigaction", 512),
-    ("rt_sigreturn", 513),
-    ("ioctl", 514),
-    ("readv", 515),
-    ("writev", 516),
-    ("recvfrom", 517),
-    ("sendmsg", 518),
-    ("recvmsg", 519),
-    ("execve", 520),
-    ("ptrace", 521),
-    ("rt_sigpending", 522),
-    ("rt_sigtimedwait", 523),
-    ("rt_sigqueueinfo", 524),
-    ("sigaltstack", 525),
-    ("timer_create", 526),
-    ("mq_notify", 527),
-    ("kexec_load", 528),
-    ("waitid", 529),
-    ("set_robust_list", 530),
-    ("get_robust_list", 531),
-    ("vmsplice", 532),
-    ("move_pages", 533),
-    ("preadv", 534),
-    ("pwritev", 535),
-    ("rt_tgsigqueueinfo", 536),
-    ("process_vm_readv", 537),
-    ("process_vm_writev", 538),
-    ("setsockopt", 539),
-    ("getsockopt", 540),
-    ("io_setup", 541),
-    ("io_submit", 542),
-    ("execveat", 545),
-    ("preadv2", 546),
-    ("pwritev2", 547),
-];
 
 impl Program {
     /// Compiles the filter of a spec. The first argument of its listener's message, the container's state, is `state`; its `pid` is filled in.
@@ -83,21 +40,12 @@ impl Program {
         state: Option<serde_json::Value>,
     ) -> Result<Self, RuntimeError> {
         let rules = Rules::read(spec)?;
-        let mut sections = Vec::new();
         let list = spec.architectures().as_deref().unwrap_or_default();
         if let Some(one) = list.iter().find(|one| NOT_COMPILED.contains(one)) {
             return Err(unfit(&format!("{one} is not compiled for")));
         }
-        for architecture in architectures(list) {
-            sections.push((architecture.audit(), architecture.section(&rules)));
-        }
-        let mut program: Vec<Instruction> = vec![(LOAD, 0, 0, ARCHITECTURE)];
-        for (audit, section) in sections {
-            program.push((JUMP_IF_EQUAL, 1, 0, audit));
-            program.push((JUMP, 0, 0, u32::try_from(section.len()).unwrap_or(u32::MAX)));
-            program.extend(section);
-        }
-        program.push((RETURN, 0, 0, KILL));
+        let sections = architectures(list).into_iter().map(|one| (one, one.section(&rules)));
+        let program = assemble(sections, KILL);
         if program.len() > MOST {
             let reason = format!("it has {} instructions, more than {MOST}", program.len());
             return Err(unfit(&reason));
@@ -221,86 +169,7 @@ fn action(action: LinuxSeccompAction, error: Option<u32>) -> Result<u32, Runtime
     }
 }
 
-/// An architecture that this machine runs programs of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Architecture {
-    #[cfg(target_arch = "x86_64")]
-    X86_64 { with_x32: bool },
-    #[cfg(target_arch = "x86_64")]
-    X86,
-    #[cfg(target_arch = "aarch64")]
-    Aarch64,
-}
-
-/// Architectures whose programs this machine may run, but for which nothing is compiled.
-const NOT_COMPILED: &[Arch] =
-    if cfg!(target_arch = "aarch64") { &[Arch::ScmpArchArm] } else { &[] };
-
-/// Gives those that the filter has sections for; others of the list cannot run here.
-#[cfg(target_arch = "x86_64")]
-fn architectures(list: &[Arch]) -> Vec<Architecture> {
-    let with_x32 = list.contains(&Arch::ScmpArchX32);
-    let x86 = list.contains(&Arch::ScmpArchX86).then_some(Architecture::X86);
-    [Architecture::X86_64 { with_x32 }].into_iter().chain(x86).collect()
-}
-
-/// Gives those that the filter has sections for; others of the list cannot run here.
-#[cfg(target_arch = "aarch64")]
-fn architectures(_list: &[Arch]) -> Vec<Architecture> {
-    vec![Architecture::Aarch64]
-}
-
 impl Architecture {
-    /// Gives what the kernel calls it (`linux/audit.h`).
-    const fn audit(self) -> u32 {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::X86_64 { .. } => Arch::ScmpArchX86_64 as u32,
-            #[cfg(target_arch = "x86_64")]
-            Self::X86 => Arch::ScmpArchX86 as u32,
-            #[cfg(target_arch = "aarch64")]
-            Self::Aarch64 => Arch::ScmpArchAarch64 as u32,
-        }
-    }
-
-    /// Lists the numbers that a name has.
-    fn numbers(self, name: &str) -> Vec<u32> {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::X86 => {
-                let call = syscalls::x86::Sysno::from_str(name).ok();
-                call.and_then(|call| u32::try_from(call.id()).ok()).into_iter().collect()
-            }
-            #[cfg(target_arch = "x86_64")]
-            Self::X86_64 { with_x32 } => {
-                let native = native_number(name);
-                let own = ONLY_X32.iter().find(|(known, _)| *known == name).map(|one| one.1);
-                let x32 = own.or(native).filter(|_| with_x32).map(|number| number | X32);
-                native.into_iter().chain(x32).collect()
-            }
-            #[cfg(target_arch = "aarch64")]
-            Self::Aarch64 => native_number(name).into_iter().collect(),
-        }
-    }
-
-    /// Tells whether only the lower half of an argument counts.
-    const fn is_narrow(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::X86 => true,
-            _ => false,
-        }
-    }
-
-    /// Tells whether calls of x32, which have the same name for the kernel, are of an architecture that is not named.
-    const fn kills_x32(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::X86_64 { with_x32 } => !with_x32,
-            _ => false,
-        }
-    }
-
     fn section(self, rules: &Rules) -> Vec<Instruction> {
         let mut answers = BTreeMap::new();
         for (name, list) in &rules.by_name {
@@ -328,10 +197,6 @@ impl Architecture {
         code.push((RETURN, 0, 0, default));
         Answer::Code(code)
     }
-}
-
-fn native_number(name: &str) -> Option<u32> {
-    u32::try_from(syscalls::Sysno::from_str(name).ok()?.id()).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{super::compile::tests::run, *};
+use oci_spec::runtime::Arch;
+
+use super::{
+    super::{architecture::native_number, compile::tests::run},
+    *,
+};
 
 const ALLOW: u32 = 0x7fff_0000;
 const NATIVE: u32 = Arch::ScmpArchX86_64 as u32;
