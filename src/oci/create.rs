@@ -148,7 +148,8 @@ fn make(
 ) -> Result<Made, Failure> {
     let taken = runtime::take_out_ungrantable(&mut bundle.spec)?;
     if !taken.is_empty() {
-        context.log.warn(&format!("left out of the capabilities: {}", taken.join(", ")));
+        let names = taken.iter().map(|name| format!("CAP_{name}")).collect::<Vec<_>>().join(", ");
+        context.log.warn(&format!("left out of the capabilities: {names}"));
     }
     let process = bundle.spec.process().clone();
     let process = process.ok_or_else(|| Failure::new("config.json: it has no process"))?;

@@ -327,7 +327,9 @@ impl Prepared<'_> {
                 root::set_owner(stream, self.identity.uid).map_err(|error| self.no_owner(error))?;
             }
         }
-        program::set_stdio(streams).step(InitError::Streams)
+        program::set_stdio(streams).step(InitError::Streams)?;
+        // Before the filter: many a profile is older than the call. What is opened from here on is closed by itself.
+        program::close_on_exec_above_stdio(self.preserved).step(InitError::Streams)
     }
 
     /// Says why a stream cannot be the user's.
@@ -388,7 +390,6 @@ impl Prepared<'_> {
             return Err(InitError::Abandoned);
         }
         program::set_umask(self.umask);
-        program::close_on_exec_above_stdio(self.preserved).step(InitError::Streams)?;
         program::reset_signals();
         Ok(())
     }

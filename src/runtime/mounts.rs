@@ -83,9 +83,6 @@ const EMULATED: [&str; 11] = [
     "/proc/sys/crypto/fips_enabled",
 ];
 
-/// Kinds whose name is usually given as their source too.
-const SOURCELESS: [&str; 7] = ["proc", "sysfs", "mqueue", "devpts", "tmpfs", "cgroup", "cgroup2"];
-
 /// The longest string that `fsconfig(2)` takes, in bytes (its buffer has 256, the last is zero).
 pub(super) const LONGEST_OPTION: usize = 255;
 
@@ -274,10 +271,7 @@ fn told(
     options: &Options,
 ) -> Result<Vec<(String, String)>, String> {
     let mut told = Vec::new();
-    if let Some(source) = source.and_then(Path::to_str).filter(|source| {
-        // What the kernel says anyway need not be told.
-        !(source.is_empty() || SOURCELESS.contains(&kind) && *source == kind)
-    }) {
+    if let Some(source) = source.and_then(Path::to_str).filter(|source| !source.is_empty()) {
         told.push(("source".to_owned(), source.to_owned()));
         let both = options.top.then(options.whole).of_new();
         if source.starts_with('/') && both.contains(Attributes::MOUNT_ATTR_RDONLY) {

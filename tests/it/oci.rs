@@ -1,5 +1,6 @@
 //! The face of an OCI runtime, called as podman, dockerd and containerd call it.
 
+mod compatible;
 mod escapes;
 mod terminals;
 
