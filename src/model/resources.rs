@@ -30,7 +30,7 @@ pub struct Resources {
     pub cpuset_cpus: Option<String>,
     /// Which memory nodes.
     pub cpuset_mems: Option<String>,
-    /// Processes and threads; -1 for any number.
+    /// Processes and threads; -1 for any number, and `None` is 2048 where control groups are to be had.
     pub pids: Option<i64>,
     /// Weight at block devices, 10 to 1000.
     pub blkio_weight: Option<u16>,

@@ -16,11 +16,14 @@ use crate::{
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     sys::{
         At as _, SysError,
-        cgroup::{Cgroup, Reach},
+        cgroup::{Cgroup, Reach, Resources},
         files,
         process::ProcessId,
     },
 };
+
+/// The most processes and threads of a container that nothing is said about: a fork bomb must not take those of the whole machine. Podman's number.
+const DEFAULT_PIDS: i64 = 2048;
 
 /// A container whose program has been executed, with what is needed to care for it.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
     let resources = launch.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     held.cgroup = Cgroup::create_with(&launch.cgroup, reach(resources))?;
     limit(held.cgroup.as_ref(), resources)?;
+    if resources.is_none_or(|resources| resources.pids().is_none()) {
+        // What nobody asked for is not missed where there is no controller for it.
+        drop(held.cgroup.as_ref().map(|cgroup| cgroup.apply(&unsaid())));
+    }
     let layout = &launch.layout;
     write_etc(launch, &launch.container.endpoints)?;
     let log = log::Writer::open(&layout.log(launch.container.id))?;
@@ -113,6 +120,11 @@ fn reach(resources: Option<&LinuxResources>) -> Reach {
             || cpu.is_some_and(|cpu| cpu.cpus().is_some() || cpu.mems().is_some())
     });
     if needs_further { Reach::All } else { Reach::Few }
+}
+
+/// Gives the limits of a container that nothing is said about.
+fn unsaid() -> Resources {
+    Resources { pids: Some(DEFAULT_PIDS), ..Resources::default() }
 }
 
 /// Sets what was asked for; what cannot be had is a failure.

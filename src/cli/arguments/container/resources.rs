@@ -39,7 +39,7 @@ pub(in crate::cli) struct LimitOptions {
     /// Memory nodes it may use
     #[arg(long, value_name = "LIST")]
     cpuset_mems: Option<String>,
-    /// Processes and threads it may have at most; -1 for any number
+    /// Processes and threads it may have at most, 2048 if not given; -1 for any number
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = parse_pids)]
     pids_limit: Option<i64>,
     /// Its share of block devices among others, 10 to 1000
