@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod burdens;
 mod containers;
 mod crashes;
 mod devices;
