@@ -139,7 +139,7 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// Whether the kernel killed something in the container for want of memory.
     pub oom: bool,
-    /// Why it could not be started, or what Estiba could not find out about its end.
+    /// Why it could not be started, or what Estiba could not find out about its end, give back, or write into its log.
     pub error: Option<String>,
 }
 

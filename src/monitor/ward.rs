@@ -168,7 +168,8 @@ impl Ward {
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
         // The network namespace goes with `self`, after everything else: while the kernel takes one down it holds the lock that every
         // change of a link needs, for 5 to 15 ms.
-        let failures = self.held.release();
+        let mut failures = self.held.release();
+        failures.extend(watch.lost_lines());
         if !failures.is_empty() {
             let known = exit.error.take().into_iter();
             exit.error = Some(known.chain(failures).collect::<Vec<_>>().join("; then "));

@@ -132,6 +132,11 @@ impl Watch {
         self.main.as_ref()
     }
 
+    /// Says what of the container's output is not in its log.
+    pub(super) fn lost_lines(&self) -> Option<String> {
+        self.log.as_ref()?.lost()
+    }
+
     /// Lists the children whose end is waited for here.
     pub(super) fn children(&self) -> Vec<i32> {
         self.main.iter().chain(self.execs.values()).map(Program::pid).collect()

@@ -204,6 +204,34 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     ignore_absence(fs::remove_dir_all(path)).at_path("remove", path)
 }
 
+/// Gives how many bytes the file system of an open file has room for (`statvfs(3)`; what only root may take is not counted).
+///
+/// # Errors
+/// What the kernel says.
+pub fn free(file: impl AsFd) -> Result<u64> {
+    let room = rustix::fs::fstatvfs(file).at("measure", "the file system of an open file")?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
+/// Gives how many bytes the file system of a directory has room for, as [`free`] does.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn free_in(dir: &Path) -> Result<u64> {
+    let room = rustix::fs::statvfs(dir).at_path("measure the disk of", dir)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
+/// Makes a file, for its owner only, that takes so many bytes of the disk (`fallocate(2)`).
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn allocate(path: &Path, bytes: u64) -> Result<()> {
+    let file = create_new(path)?;
+    let flags = rustix::fs::FallocateFlags::empty();
+    rustix::fs::fallocate(&file, flags, 0, bytes).at_path("allocate", path)
+}
+
 /// Sums up the bytes of the files in a directory, following no link; what goes away meanwhile counts nothing.
 ///
 /// # Errors
