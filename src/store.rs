@@ -14,6 +14,7 @@
 mod bell;
 mod changes;
 mod records;
+mod reserve;
 mod rows;
 mod schema;
 
@@ -48,6 +49,10 @@ impl Layout {
     /// Gives the file that is touched after each write, for inotify(7).
     pub fn bell(&self) -> PathBuf {
         self.data_root.join("bell")
+    }
+    /// Gives the file that keeps room on the disk for the records.
+    pub fn reserve(&self) -> PathBuf {
+        self.data_root.join("reserve")
     }
     /// Gives the file of a blob: `blobs/sha256/HEX`.
     pub fn blob(&self, digest: Digest) -> PathBuf {
@@ -132,7 +137,9 @@ impl Store {
     /// [`StoreError::Records`] when the database is broken or newer than this program.
     pub fn open(layout: Layout) -> Result<Self, StoreError> {
         let database = layout.database();
+        let free = reserve::release_if_low(&layout);
         let connection = schema::open(&layout)?;
+        reserve::provide(&layout, free);
         Ok(Self { layout, database, connection })
     }
 
@@ -169,6 +176,7 @@ impl Store {
         body: impl FnOnce(&mut RecordsMut<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let broken = |source| rows::broken(&self.database, source);
+        reserve::release_if_low(&self.layout);
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)

@@ -2,11 +2,19 @@
 
 use std::{
     fs,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use crate::support::{Host, PATIENCE, STARTER, answer_in_time, control_groups_of, is_root, skip};
+use nix::{
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, unshare},
+};
+
+use crate::support::{
+    Host, PATIENCE, STARTER, answer_in_time, control_groups_of, eventually, is_root, skip,
+};
 
 /// How long a call for another container may take beside a burden.
 const PROMPT: Duration = Duration::from_secs(5);
@@ -191,4 +199,79 @@ fn flood(bytes: u64) {
     assert!(host.ok(&["logs", "--tail", "1", "flood"]).starts_with("xxx"));
     host.ok(&["rm", "-f", "flood"]);
     host.assert_clean();
+}
+
+#[test]
+fn a_disk_full_of_log_ends_nothing_and_is_said() {
+    if !is_root() {
+        return skip("a small disk is mounted for this, which needs root");
+    }
+    let host = Host::new();
+    let disk = SmallDisk::mount(&host.path("root"));
+    host.load_starter();
+    let script = format!("line={}; while :; do echo $line; done", "x".repeat(8000));
+    host.ok(&["run", "-d", "--name", "flood", STARTER, "sh", "-c", &script]);
+    eventually("the log says, on standard error, that lines are missing", || {
+        let last = host.call(&["logs", "--tail", "1", "flood"]).stderr;
+        last.starts_with(b"estiba: lines are missing here: No space left on device")
+    });
+    // It goes on, and so does everything else: the records have room.
+    host.ok(&["exec", "flood", "true"]);
+    host.ok(&["run", "-d", "--name", "other", STARTER, "sleep", "1000"]);
+    host.ok(&["exec", "other", "true"]);
+    assert_eq!(host.field("flood", "{{.State.Status}}"), "running");
+    host.ok(&["stop", "-t", "0", "flood"]);
+    let end = host.field("flood", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}");
+    assert!(
+        end.starts_with("exited 137 ") && end.contains("line(s) of its log were lost"),
+        "{end}"
+    );
+    host.ok(&["rm", "flood"]);
+    host.assert_clean();
+    drop(disk);
+}
+
+#[test]
+fn a_disk_full_of_a_container_s_files_keeps_nobody_from_ending_and_removing_it() {
+    if !is_root() {
+        return skip("a small disk is mounted for this, which needs root");
+    }
+    let host = Host::new();
+    let disk = SmallDisk::mount(&host.path("root"));
+    host.load_starter();
+    let script = "cat /dev/zero > /big; exec sleep 1000";
+    host.ok(&["run", "-d", "--name", "full", STARTER, "sh", "-c", script]);
+    eventually("the disk is full", || {
+        rustix::fs::statvfs(host.path("root")).unwrap().f_bavail == 0
+    });
+    // What was kept for the records is given up.
+    host.ok(&["exec", "full", "true"]);
+    assert!(!host.path("root/reserve").exists());
+    host.ok(&["stop", "-t", "0", "full"]);
+    assert_eq!(host.field("full", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    host.ok(&["rm", "full"]);
+    host.ok(&["ps"]);
+    assert!(host.path("root/reserve").exists(), "it is kept again");
+    host.assert_clean();
+    drop(disk);
+}
+
+/// A small disk that only this thread, and what it starts, sees.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Self {
+        let nothing = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
+        fs::create_dir(at).unwrap();
+        mount(Some("small"), at, Some("tmpfs"), MsFlags::empty(), Some("size=48m")).unwrap();
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        umount2(&self.0, MntFlags::MNT_DETACH).unwrap();
+    }
 }

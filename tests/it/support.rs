@@ -76,12 +76,17 @@ impl Host {
     /// Makes a host with the starter image.
     pub(crate) fn with_starter() -> Self {
         let host = Self::new();
-        let archive = host.path("starter.tar");
+        host.load_starter();
+        host
+    }
+
+    /// Loads the starter image.
+    pub(crate) fn load_starter(&self) {
+        let archive = self.path("starter.tar");
         let mut file = fs::File::create(&archive).unwrap();
         estiba::engine::starter::write_archive(&mut file).unwrap();
-        host.ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
-        host.ok(&["rmi", APP]);
-        host
+        self.ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
+        self.ok(&["rmi", APP]);
     }
 
     /// Gives a path in the test's own directory.
