@@ -1,13 +1,18 @@
 //! What a kill -9 leaves: the next call says the truth, frees what was held, and the store opens.
 
-use std::{process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-use crate::support::{Host, STARTER, eventually};
+use crate::{
+    oci::yard,
+    support::{Host, STARTER, eventually, is_root, skip},
+};
 
 fn kill_hard(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
@@ -23,7 +28,10 @@ fn a_killed_monitor_takes_its_container_with_it_and_the_address_is_free_again() 
     assert!(monitors.len() >= 2, "{monitors:?}");
     monitors.into_iter().for_each(kill_hard);
     eventually("the container ends", || host.ok(&["ps", "-q"]).is_empty());
-    assert_eq!(host.field("victim", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    assert_eq!(
+        host.field("victim", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}"),
+        "exited 137 its monitor was killed, and it was killed with it"
+    );
     assert_eq!(host.ok(&["ps", "-aq"]).lines().count(), 1, "the one with --rm is gone");
     host.ok(&["run", "-d", "--name", "next", STARTER, "sleep", "1000"]);
     assert_eq!(host.field("next", "{{.NetworkSettings.Networks.bridge.IPAddress}}"), address);
@@ -105,12 +113,12 @@ fn a_broken_database_is_named_and_left_as_it_is() {
     host.ok(&["ps"]);
     let records = host.path("root/records.db");
     for suffix in ["-wal", "-shm"] {
-        let _absent = std::fs::remove_file(host.path(&format!("root/records.db{suffix}")));
+        let _absent = fs::remove_file(host.path(&format!("root/records.db{suffix}")));
     }
-    std::fs::write(&records, "this is no database, and long enough to be read as one").unwrap();
+    fs::write(&records, "this is no database, and long enough to be read as one").unwrap();
     let refusal = host.fails(1, &["ps"]);
     assert!(refusal.contains("records.db"), "{refusal}");
-    assert!(std::fs::read_to_string(&records).unwrap().starts_with("this is no database"));
+    assert!(fs::read_to_string(&records).unwrap().starts_with("this is no database"));
 }
 
 #[test]
@@ -121,8 +129,8 @@ fn what_a_monitor_was_deleting_when_it_was_killed_is_deleted_by_the_next_command
     for ended in ["root/ended", "run/ended"] {
         for owner in ["1-1", "2147483647-5", "nonsense", &alive.to_string()] {
             let left = host.path(ended).join(format!("{}.{owner}", "c".repeat(64)));
-            std::fs::create_dir_all(left.join("upper")).unwrap();
-            std::fs::write(left.join("upper/file"), "").unwrap();
+            fs::create_dir_all(left.join("upper")).unwrap();
+            fs::write(left.join("upper/file"), "").unwrap();
         }
     }
     host.ok(&["ps"]);
@@ -134,4 +142,53 @@ fn what_a_monitor_was_deleting_when_it_was_killed_is_deleted_by_the_next_command
             "a living owner still deletes it"
         );
     }
+}
+
+#[test]
+fn after_a_restart_of_the_machine_containers_have_ended_and_can_be_started_again() {
+    if !is_root() {
+        return skip("another boot is feigned by a mount, which needs root");
+    }
+    let host = Host::with_starter();
+    host.ok(&["run", "-d", "--name", "kept", STARTER, "sleep", "1000"]);
+    host.ok(&["run", "-d", "--name", "passing", "--rm", STARTER, "sleep", "1000"]);
+    let address = host.field("kept", "{{.NetworkSettings.Networks.bridge.IPAddress}}");
+    host.holders().into_iter().for_each(kill_hard);
+    eventually("all processes are gone", || host.holders().is_empty());
+    fs::remove_dir_all(host.path("run")).unwrap();
+    feign_another_boot(&host.path("boot_id"));
+    assert_eq!(host.ok(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]), "kept exited");
+    assert_eq!(
+        host.field("kept", "{{.State.ExitCode}} {{.State.Error}}"),
+        "137 the machine was restarted while it ran"
+    );
+    host.ok(&["run", "-d", "--name", "next", STARTER, "sleep", "1000"]);
+    assert_eq!(host.field("next", "{{.NetworkSettings.Networks.bridge.IPAddress}}"), address);
+    host.ok(&["start", "kept"]);
+    host.ok(&["exec", "kept", "true"]);
+    host.assert_clean();
+}
+
+#[test]
+fn after_a_restart_of_the_machine_a_process_with_a_number_from_before_is_left_alone() {
+    let Some(yard) = yard("exec sleep 1000") else { return };
+    yard.ok("run -d ID");
+    let pid = yard.state()["pid"].as_i64().unwrap();
+    feign_another_boot(&yard.path("boot_id"));
+    assert_eq!((yard.status(), yard.state()["pid"].as_i64()), ("stopped".to_owned(), Some(0)));
+    assert!(yard.fails(1, "kill ID KILL").contains("not running"));
+    assert!(fs::exists(format!("/proc/{pid}")).unwrap());
+    // Its control group, which would not have outlived the machine, tells that it is the container's all the same.
+    yard.ok("delete ID");
+    yard.assert_nothing_left();
+}
+
+/// Lets this thread, and what it starts, believe that the machine was started anew.
+fn feign_another_boot(id: &Path) {
+    let nothing = None::<&str>;
+    fs::write(id, "00000000-0000-4000-8000-000000000000\n").unwrap();
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
+    let real = "/proc/sys/kernel/random/boot_id";
+    mount(Some(id), real, nothing, MsFlags::MS_BIND, nothing).unwrap();
 }

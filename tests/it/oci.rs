@@ -104,7 +104,7 @@ impl Yard {
         self.text("err")
     }
 
-    fn state(&self) -> Value {
+    pub(crate) fn state(&self) -> Value {
         serde_json::from_str(&self.ok("state ID")).unwrap()
     }
 
