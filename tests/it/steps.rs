@@ -98,7 +98,7 @@ macro_rules! walks {
         mod $name {
             #[test]
             fn killed_at_some_steps() {
-                $walk(stringify!($name), super::Choice::Some(5), $case);
+                $walk(stringify!($name), super::Choice::Some(3), $case);
             }
 
             #[test]
