@@ -84,6 +84,7 @@ fn ensure_bridge(links: &mut Socket, network: &Network) -> Result<Link, NetworkE
     } else {
         // Whoever made it since has made the same.
         links.add_bridge(name, Endpoint::mac_of(network.gateway))?;
+        ignore_routers(name)?;
         links.require_link(name)?
     };
     require_bridge(&bridge)?;
@@ -91,6 +92,16 @@ fn ensure_bridge(links: &mut Socket, network: &Network) -> Result<Link, NetworkE
         links.bring_up(&bridge)?;
     }
     Ok(bridge)
+}
+
+/// Lets no container tell the host over a bridge where its routes of IPv6 lead (CVE-2020-13401).
+fn ignore_routers(bridge: &str) -> Result<(), NetworkError> {
+    let path = Path::new("/proc/sys/net/ipv6/conf").join(bridge).join("accept_ra");
+    // It is not there where the kernel knows no IPv6.
+    if files::exists(&path) {
+        files::write(&path, "0")?;
+    }
+    Ok(())
 }
 
 fn require_bridge(link: &Link) -> Result<(), NetworkError> {
