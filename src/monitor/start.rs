@@ -11,7 +11,7 @@ use super::{
     streams::{Program, Streams},
 };
 use crate::{
-    model::{Endpoint, NetworkMode},
+    model::{ContainerId, Endpoint, NetworkMode},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     sys::{
@@ -19,6 +19,7 @@ use crate::{
         cgroup::{Cgroup, Reach, Resources},
         files,
         process::ProcessId,
+        program,
     },
 };
 
@@ -69,6 +70,7 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
         let (streams, stdio) = Streams::pipes(config.open_stdin)?;
         (Some(streams), stdio)
     };
+    leave_keys(launch.container.id)?;
     // One for all: each mounts on it in a mount namespace of its own.
     let mount_point = layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
@@ -182,6 +184,15 @@ fn connect(
         return Ok(None);
     }
     Ok(Some(namespace.try_clone_to_owned().at("keep", "the network namespace")?))
+}
+
+/// Leaves the keys of whoever called behind, for this process and the container's (`keyrings(7)`).
+fn leave_keys(id: ContainerId) -> Result<(), StartFailure> {
+    match program::join_keyring(&format!("_ses.{id}")) {
+        // An ordinary user has 200 (`kernel.keys.maxkeys`). No container may ask for keys anyway: the filter refuses it; this is the second lock.
+        Err(error) if error.errno() == Some(libc::EDQUOT) => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// Lists the names of the capabilities that a container's programs can have, which the filter follows.

@@ -128,6 +128,7 @@ impl Place {
     pub(super) fn make(&self) -> Result<(), Failure> {
         if let Some(root) = self.0.parent() {
             files::make_private_dir(root)?;
+            files::refuse_other_writers(root)?;
         }
         files::make_new_private_dir(&self.0).map_err(|error| match error.source.kind() {
             std::io::ErrorKind::AlreadyExists => {

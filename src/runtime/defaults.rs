@@ -47,7 +47,7 @@ const MOUNTS: [(&str, &str, &[&str]); 7] = [
     ("/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", "ro"]),
 ];
 
-const MASKED: [&str; 12] = [
+const MASKED: [&str; 13] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -60,6 +60,7 @@ const MASKED: [&str; 12] = [
     "/proc/timer_stats",
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
+    "/sys/fs/selinux",
 ];
 
 const READ_ONLY: [&str; 5] =

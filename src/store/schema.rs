@@ -90,7 +90,9 @@ CREATE TABLE journal (
 pub(super) fn open(layout: &Layout) -> Result<Connection, StoreError> {
     files::make_private_dir(&layout.run_root.join("containers"))?;
     files::make_private_dir(&layout.run_root.join("ended"))?;
+    files::refuse_other_writers(&layout.run_root)?;
     if files::exists(&layout.database()) {
+        files::refuse_other_writers(&layout.data_root)?;
         let connection = connect(layout)?;
         if version(layout, &connection)? == VERSION {
             return Ok(connection);
@@ -104,6 +106,7 @@ fn create(layout: &Layout) -> Result<Connection, StoreError> {
     for part in ["blobs/sha256", "layers", "staging", "containers", "ended"] {
         files::make_private_dir(&layout.data_root.join(part))?;
     }
+    files::refuse_other_writers(&layout.data_root)?;
     // One at a time: a change of the journal mode does not wait for others, it fails (sqlite.org/pragma.html#pragma_journal_mode).
     let _turn = take_turn(layout)?;
     if !files::exists(&layout.database()) {

@@ -303,6 +303,27 @@ pub fn make_new_private_dir(path: &Path) -> Result<()> {
     fs::DirBuilder::new().mode(0o700).create(path).at_path("create", path)
 }
 
+/// Makes sure that nobody but this user and root may write in a directory: what is read there is believed.
+///
+/// # Errors
+/// What the kernel says, or who may write in it, with the path.
+pub fn refuse_other_writers(path: &Path) -> Result<()> {
+    let status = fs::metadata(path).at_path("look at", path)?;
+    let refuse =
+        |reason: String| Err(super::SysError::new("use", path.display(), io::Error::other(reason)));
+    let (own, owner, mode) = (nix::unistd::geteuid().as_raw(), status.uid(), status.mode());
+    if owner != own && owner != 0 {
+        return refuse(format!("it belongs to user {owner}; use a directory of your own"));
+    }
+    if mode & 0o022 != 0 {
+        let mode = mode & 0o7777;
+        return refuse(format!(
+            "others may write in it (mode {mode:o}); use a directory of your own, or chmod go-w it"
+        ));
+    }
+    Ok(())
+}
+
 /// Tells which user owns a file or directory.
 ///
 /// # Errors
