@@ -18,7 +18,7 @@ mod reserve;
 mod rows;
 mod schema;
 
-use std::path::PathBuf;
+use std::{fs::File, path::PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub use records::Records;
 
 use crate::{
     model::{ChainId, ContainerId, Digest},
-    sys::{SysError, process::ProcessId},
+    sys::{At as _, SysError, files, process::ProcessId},
 };
 
 /// Where everything of one store lies.
@@ -82,6 +82,16 @@ impl Layout {
     /// of its run directory. A name is the container's and the monitor's.
     pub fn ended(&self) -> [PathBuf; 2] {
         [self.data_root.join("ended"), self.run_root.join("ended")]
+    }
+    /// Waits until no other process, and no other thread of this one, does what is done in turn; that ends with the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Kernel`].
+    pub fn take_turn(&self) -> Result<File, StoreError> {
+        let path = self.bell();
+        let file = files::open_with(&path, bell::options())?;
+        file.lock().at_path("lock", &path)?;
+        Ok(file)
     }
     /// Gives the log of a container.
     pub fn log(&self, id: ContainerId) -> PathBuf {

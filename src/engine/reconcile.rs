@@ -29,10 +29,8 @@ impl Engine {
         }
         if !live.is_empty() {
             let boot = boot_id()?;
-            for (id, _, processes) in live {
-                if !is_answered_for(processes.as_ref(), &boot) {
-                    self.end(id, processes.as_ref(), &boot)?;
-                }
+            if live.iter().any(|(_, _, processes)| !is_answered_for(processes.as_ref(), &boot)) {
+                self.end_unanswered(&boot, |_any| true)?;
             }
         }
         if !files::list(&self.layout().staging())?.is_empty() {
@@ -57,19 +55,28 @@ impl Engine {
     /// Puts one container right, if nobody answers for it.
     pub(super) fn reconcile_one(&self, id: ContainerId) -> Result<()> {
         let boot = boot_id()?;
-        let processes = self.store().read(|records| {
-            let is_live = records.container(id)?.is_some_and(|container| container.state.is_live());
-            Ok::<_, EngineError>(if is_live { Some(records.processes(id)?) } else { None })
-        })?;
-        match processes {
-            Some(processes) if !is_answered_for(processes.as_ref(), &boot) => {
-                self.end(id, processes.as_ref(), &boot)
-            }
-            _ => Ok(()),
-        }
+        let live = self.store().read(|records| Ok::<_, EngineError>(records.live()?))?;
+        let is_answered = live
+            .iter()
+            .find(|(one, ..)| *one == id)
+            .is_none_or(|(_, _, processes)| is_answered_for(processes.as_ref(), &boot));
+        if is_answered { Ok(()) } else { self.end_unanswered(&boot, |one| one == id) }
     }
 
-    /// Ends a container that nobody answers for. Two processes may do so at once: the record is changed by one of them.
+    /// Ends the containers that nobody answers for. Processes do so in turn: as soon as one of them has written down that a container ended it
+    /// can be started again, and then another one must not go on ending it.
+    fn end_unanswered(&self, boot: &str, is_asked: impl Fn(ContainerId) -> bool) -> Result<()> {
+        let _turn = self.layout().take_turn()?;
+        let live = self.store().read(|records| Ok::<_, EngineError>(records.live()?))?;
+        for (id, _, processes) in live {
+            if is_asked(id) && !is_answered_for(processes.as_ref(), boot) {
+                self.end(id, processes.as_ref(), boot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a container that nobody answers for, while no other process does.
     fn end(&self, id: ContainerId, processes: Option<&Processes>, boot: &str) -> Result<()> {
         if let Some(init) =
             processes.filter(|found| found.boot == boot).and_then(|found| found.init)
@@ -133,7 +140,7 @@ fn end_of(container: &Container, was_reboot: bool) -> State {
     };
     let reason = match (was_reboot, started) {
         (true, _) => "the machine was restarted while it ran",
-        (false, Some(_)) => "its monitor was killed, and it was killed with it",
+        (false, Some(_)) => "its monitor was killed, and it ended then or just before",
         (false, None) => "the program that started it was killed",
     };
     let exit = Exit { code: 137, signal: Some(9), oom: false, error: Some(reason.to_owned()) };

@@ -1,11 +1,11 @@
 //! How the records are laid out, and how a database gets that way.
 
-use std::{fs::File, io, time::Duration};
+use std::{io, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use super::{Layout, StoreError, bell, rows::broken};
-use crate::sys::{At as _, files};
+use super::{Layout, StoreError, rows::broken};
+use crate::sys::files;
 
 /// The layout of the records that this program reads and writes, kept in `user_version`.
 const VERSION: i64 = 1;
@@ -108,7 +108,7 @@ fn create(layout: &Layout) -> Result<Connection, StoreError> {
     }
     files::refuse_other_writers(&layout.data_root)?;
     // One at a time: a change of the journal mode does not wait for others, it fails (sqlite.org/pragma.html#pragma_journal_mode).
-    let _turn = take_turn(layout)?;
+    let _turn = layout.take_turn()?;
     if !files::exists(&layout.database()) {
         files::create_new(&layout.database())?;
     }
@@ -126,14 +126,6 @@ fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
-}
-
-/// Takes the lock that creation goes under; it ends with the file.
-fn take_turn(layout: &Layout) -> Result<File, StoreError> {
-    let path = layout.bell();
-    let file = files::open_with(&path, bell::options())?;
-    file.lock().at_path("lock", &path)?;
-    Ok(file)
 }
 
 fn connect(layout: &Layout) -> Result<Connection, StoreError> {

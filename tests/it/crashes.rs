@@ -1,6 +1,11 @@
 //! What a kill -9 leaves: the next call says the truth, frees what was held, and the store opens.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use nix::{
     mount::{MsFlags, mount},
@@ -30,7 +35,7 @@ fn a_killed_monitor_takes_its_container_with_it_and_the_address_is_free_again() 
     eventually("the container ends", || host.ok(&["ps", "-q"]).is_empty());
     assert_eq!(
         host.field("victim", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}"),
-        "exited 137 its monitor was killed, and it was killed with it"
+        "exited 137 its monitor was killed, and it ended then or just before"
     );
     assert_eq!(host.ok(&["ps", "-aq"]).lines().count(), 1, "the one with --rm is gone");
     host.ok(&["run", "-d", "--name", "next", STARTER, "sleep", "1000"]);
@@ -191,4 +196,33 @@ fn feign_another_boot(id: &Path) {
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
     let real = "/proc/sys/kernel/random/boot_id";
     mount(Some(id), real, nothing, MsFlags::MS_BIND, nothing).unwrap();
+}
+
+#[test]
+fn a_container_started_again_after_a_crash_is_not_ended_by_who_still_tidies_up() {
+    let host = Host::with_starter();
+    host.ok(&["create", "--name", "again", STARTER, "sleep", "1000"]);
+    for _ in 0..4 {
+        host.ok(&["start", "again"]);
+        host.holders().into_iter().for_each(kill_hard);
+        eventually("its monitor is gone", || host.holders().is_empty());
+        // All of them find a container without a monitor, and the first that has ended it starts it.
+        let quiet = |command: &mut Command| {
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let calls: Vec<_> = (0..6).map(|_| quiet(&mut host.command(&["start", "again"]))).collect();
+        for call in calls {
+            let said = String::from_utf8(call.wait_with_output().unwrap().stderr).unwrap();
+            assert!(
+                said.is_empty() || said.contains("cannot start container again: it is "),
+                "{said}"
+            );
+        }
+        host.ok(&["exec", "again", "true"]);
+        let id = host.field("again", "{{.Id}}");
+        assert_eq!(host.told_of()[&id], "create start die start exec_start");
+        host.ok(&["rm", "-f", "again"]);
+        host.ok(&["create", "--name", "again", STARTER, "sleep", "1000"]);
+    }
+    host.assert_clean();
 }
