@@ -1,5 +1,10 @@
 //! Containers of the engine: command, monitor and first process.
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use super::{Choice, Traced, assert_all_gone, tracer, walk, walks};
 use crate::support::{
     Host, STARTER, control_groups_of, eventually, is_root, links, names_in, skip,
@@ -9,9 +14,20 @@ use crate::support::{
 pub(super) struct Case {
     /// What is done before, unhindered.
     before: &'static [&'static [&'static str]],
-    /// Whether the container's monitor, which is there already, is followed, too.
-    with_monitor: bool,
+    /// What is done with the container's monitor.
+    monitor: Monitor,
     command: &'static [&'static str],
+}
+
+/// What is done with a monitor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Monitor {
+    /// There is none yet, or none any more.
+    Absent,
+    /// It is followed, too.
+    Followed,
+    /// It is killed before, so that the command is the one that puts things right.
+    Killed,
 }
 
 const CREATE: &[&str] = &["create", "--name", "it", STARTER, "sleep", "1000"];
@@ -19,20 +35,28 @@ const RUN: &[&str] = &["run", "-d", "--name", "it", STARTER, "sleep", "1000"];
 
 const fn case(
     before: &'static [&'static [&'static str]],
-    with_monitor: bool,
+    monitor: Monitor,
     command: &'static [&'static str],
 ) -> Case {
-    Case { before, with_monitor, command }
+    Case { before, monitor, command }
 }
 
+const RUN_PASSING: &[&str] = &["run", "-d", "--rm", "--name", "it", STARTER, "sleep", "1000"];
+const PS: &[&str] = &["ps"];
+
+use Monitor::{Absent, Followed, Killed};
+
 walks! { super::walk_case;
-    create: &super::case(&[], false, super::CREATE);
-    start: &super::case(&[super::CREATE], false, &["start", "it"]);
-    exec: &super::case(&[super::RUN], true, &["exec", "it", "true"]);
-    stop: &super::case(&[super::RUN], true, &["stop", "-t", "0", "it"]);
-    remove: &super::case(&[super::RUN, &["kill", "it"], &["wait", "it"]], false, &["rm", "it"]);
-    remove_by_force: &super::case(&[super::RUN], true, &["rm", "-f", "it"]);
-    run: &super::case(&[], false, &["run", "--rm", "--name", "it", super::STARTER, "true"]);
+    create: &super::case(&[], super::Absent, super::CREATE);
+    start: &super::case(&[super::CREATE], super::Absent, &["start", "it"]);
+    exec: &super::case(&[super::RUN], super::Followed, &["exec", "it", "true"]);
+    stop: &super::case(&[super::RUN], super::Followed, &["stop", "-t", "0", "it"]);
+    restart: &super::case(&[super::RUN], super::Followed, &["restart", "-t", "0", "it"]);
+    remove: &super::case(&[super::RUN, &["kill", "it"], &["wait", "it"]], super::Absent, &["rm", "it"]);
+    remove_by_force: &super::case(&[super::RUN], super::Followed, &["rm", "-f", "it"]);
+    run: &super::case(&[], super::Absent, &["run", "--rm", "--name", "it", super::STARTER, "true"]);
+    put_right: &super::case(&[super::RUN], super::Killed, super::PS);
+    put_right_and_remove: &super::case(&[super::RUN_PASSING], super::Killed, super::PS);
 }
 
 fn walk_case(what: &str, choice: Choice, case: &Case) {
@@ -44,8 +68,15 @@ fn walk_case(what: &str, choice: Choice, case: &Case) {
         for words in case.before {
             host.ok(words);
         }
-        let watched = if case.with_monitor { host.holders() } else { Vec::new() };
-        tracer::follow(&host.command(case.command), &watched, aim)
+        let monitors = if case.monitor == Absent { Vec::new() } else { host.holders() };
+        let mut followed = monitors.clone();
+        if case.monitor == Killed {
+            followed.clear();
+            for monitor in monitors {
+                kill(Pid::from_raw(monitor), Signal::SIGKILL).unwrap();
+            }
+        }
+        tracer::follow(&host.command(case.command), &followed, aim)
     };
     walk(what, choice, act, |what, traced| check(&host, what, traced));
     host.assert_clean();
