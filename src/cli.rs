@@ -130,6 +130,8 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Image(verb) => images::dispatch(engine, verb),
         Command::Images(options) => images::list(engine, &options),
         Command::Pull(options) => registries::pull(engine, &options),
+        Command::Push(options) => registries::push(engine, &options),
+        Command::Manifest(verb) => registries::inspect(engine, &verb),
         Command::Login(options) => registries::login(engine, &options),
         Command::Logout(options) => registries::logout(engine, &options),
         Command::Load(options) => images::load(engine, &options),

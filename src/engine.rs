@@ -55,7 +55,7 @@ use crate::{
     sys::files,
 };
 pub use crate::{
-    image::{Archive, Loaded, Progress, Pulled},
+    image::{Archive, Loaded, Progress, Pulled, Pushed},
     registry::Cancel,
 };
 

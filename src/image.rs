@@ -19,6 +19,7 @@
 //! | `supply` | what gives the blobs of layers: `source`, `remote` |
 //! | `intake` | the whole way in, from either |
 //! | `load`, `pull` | of an archive; of a registry |
+//! | `push` | to a registry |
 //! | `staging` | where unfinished and removed things lie |
 //! | `index`, `compare` | what is in a layer, and what it does to those below |
 //!
@@ -32,6 +33,7 @@ mod intake;
 mod layers;
 mod load;
 mod pull;
+mod push;
 mod remote;
 mod resolve;
 mod source;
@@ -50,6 +52,7 @@ pub use error::{EntryFault, ImageError, LayerFault};
 pub use index::layer_index;
 pub use load::load;
 pub use pull::{Pulled, Wish, pull};
+pub use push::{Pushed, push};
 pub use staging::{delete_staged, set_aside};
 
 use crate::{
@@ -79,7 +82,8 @@ pub struct Loaded {
 /// How far a load or a pull has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done: `read`, `unpack`, `download`; of a layer that is here: `exists`, `done`.
+    /// What is being done: `read`, `unpack`, `download`; `upload`; of a layer that is here: `exists`, `done`; that is there:
+    /// `there`, `mounted`, `pushed`.
     pub phase: &'static str,
     /// To what: a short digest.
     pub object: String,

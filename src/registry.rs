@@ -12,6 +12,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `endpoint` | one host: connections, scheme, authorization, trying again |
+//! | `address` | what is below its own address, and what is somebody else's |
 //! | `answer` | what it means when it is not the one that was wanted |
 //! | `challenge`, `token` | what a registry wants to see, and where that comes from |
 //! | `tls` | whom to trust |
@@ -27,6 +28,7 @@
 //!
 //! Not here: which files say how a registry is reached (`engine`), what a manifest means (`image`).
 
+mod address;
 mod answer;
 mod cancel;
 mod challenge;

@@ -20,7 +20,10 @@ pub(super) use image::{
 pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
 };
-pub(super) use registry::{LoginOptions, LogoutOptions, PullOptions, read_name};
+pub(super) use registry::{
+    ImageChoice, LoginOptions, LogoutOptions, ManifestVerb, PullOptions, PullPolicy, PushOptions,
+    read_name,
+};
 pub(super) use verbs::{
     AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, RenameOptions,
     StartOptions, StopOptions, UpdateOptions,
@@ -74,6 +77,11 @@ pub(super) enum Command {
     Images(ImagesOptions),
     /// Fetch images from a registry
     Pull(PullOptions),
+    /// Send an image to a registry
+    Push(PushOptions),
+    /// Show what a registry has, without fetching it
+    #[command(subcommand, disable_help_subcommand = true)]
+    Manifest(ManifestVerb),
     /// Keep the login for a registry
     Login(LoginOptions),
     /// Forget the login for a registry
@@ -186,6 +194,8 @@ pub(super) enum ImageVerb {
     Ls(ImagesOptions),
     /// Fetch images from a registry
     Pull(PullOptions),
+    /// Send an image to a registry
+    Push(PushOptions),
     /// Load images from an OCI layout or a docker-archive
     Load(LoadOptions),
     /// Give an image a further name

@@ -12,7 +12,7 @@ use super::{
         AttachOptions, ContainerGroup, ContainerVerb, CreateOptions, ExecOptions, LogOptions,
         RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
-    failure, foreground, inspect, output,
+    failure, foreground, inspect, output, registries,
 };
 use crate::{
     engine::{Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
@@ -89,9 +89,10 @@ pub(super) fn run(
     {
         return Ok(code);
     }
+    let choice = options.container.choice();
     let request = options.container.into_request(surroundings)?;
     engine.foresee_start();
-    let container = engine.create(&request)?;
+    let container = registries::create(engine, &request, &choice)?;
     if detach {
         engine.start(container.id)?;
         output::line(container.id.hex());
@@ -106,7 +107,9 @@ pub(super) fn create(
     surroundings: &Surroundings,
     options: Box<CreateOptions>,
 ) -> Result<u8> {
-    let container = engine.create(&options.container.into_request(surroundings)?)?;
+    let choice = options.container.choice();
+    let request = options.container.into_request(surroundings)?;
+    let container = registries::create(engine, &request, &choice)?;
     output::line(container.id.hex());
     Ok(0)
 }

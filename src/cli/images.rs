@@ -22,6 +22,7 @@ pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
     match verb {
         ImageVerb::Ls(options) => list(engine, &options),
         ImageVerb::Pull(options) => registries::pull(engine, &options),
+        ImageVerb::Push(options) => registries::push(engine, &options),
         ImageVerb::Load(options) => load(engine, &options),
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),

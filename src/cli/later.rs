@@ -2,7 +2,7 @@
 
 /// Verbs, and what to do meanwhile.
 const VERBS: &[(&[&str], &str)] = &[
-    (&["push", "search"], "registries are only read from yet"),
+    (&["search"], "see what a registry has with: estiba manifest inspect IMAGE"),
     (&["save", "export", "import"], "images come in with: estiba load -i FILE"),
     (
         &["build", "buildx", "commit", "builder"],
@@ -67,7 +67,6 @@ const FLAGS: &[(&[&str], &str)] = &[
         ],
         "addresses and names in a network are chosen by Estiba for now",
     ),
-    (&["--pull", "--platform"], "images come in with: estiba load -i FILE"),
     (
         &[
             "--init",

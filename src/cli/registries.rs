@@ -3,13 +3,16 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use super::{
-    arguments::{LoginOptions, LogoutOptions, PullOptions, read_name},
+    arguments::{
+        ImageChoice, LoginOptions, LogoutOptions, ManifestVerb, PullOptions, PullPolicy,
+        PushOptions, read_name,
+    },
     output,
-    transfer::{Transfer, stop_by_signal},
+    transfer::{Output, Stopping, Transfer},
 };
 use crate::{
     engine::{Cancel, Engine, EngineError, ErrorKind, Kept, Pulled, Result},
-    model::ImageReference,
+    model::{Container, CreateContainer, ImageReference, Platform},
 };
 
 /// The registry that is meant when none is named.
@@ -17,8 +20,9 @@ const DEFAULT: &str = "docker.io";
 
 /// Pulls images and says what came in, in Docker's words.
 pub(super) fn pull(engine: &Engine, options: &PullOptions) -> Result<u8> {
-    let cancel = Cancel::default();
-    stop_by_signal(&cancel);
+    let stopping = Stopping::new();
+    let cancel = stopping.cancel();
+    let output = if options.quiet { Output::None } else { Output::Standard };
     let mut references = Vec::new();
     for name in &options.names {
         let (reference, is_tagless) = named(name)?;
@@ -27,39 +31,133 @@ pub(super) fn pull(engine: &Engine, options: &PullOptions) -> Result<u8> {
                 let message = format!("{name}: all tags are asked for, and one is named");
                 return Err(EngineError::new(ErrorKind::Invalid, message));
             }
-            references.extend(all_tags(engine, &reference, &cancel)?);
+            references.extend(all_tags(engine, &reference, cancel)?);
             continue;
         }
-        if is_tagless && !options.quiet {
-            output::line("Using default tag: latest");
+        if is_tagless {
+            output.line("Using default tag: latest");
         }
         references.push(reference);
     }
-    let pulled = fetch(engine, &references, options, &cancel)?;
-    for one in &pulled {
-        if !options.quiet {
-            output::line(format!("Digest: {}", one.digest));
-            output::line(format!("Status: {}", status(one)));
-        }
+    for one in fetch(engine, &references, (options.platform.as_ref(), output), cancel)? {
         output::line(one.reference.canonical());
     }
     Ok(0)
 }
 
+/// Pulls images and says how it went.
 fn fetch(
     engine: &Engine,
     references: &[ImageReference],
-    options: &PullOptions,
+    (platform, output): (Option<&Platform>, Output),
     cancel: &Cancel,
 ) -> Result<Vec<Pulled>> {
-    let mut transfer = Transfer::new(options.quiet);
     for reference in references {
-        let named = reference.digest().map(|digest| digest.to_string());
-        let named = named.as_deref().or_else(|| reference.tag()).unwrap_or_default();
-        transfer.say(&format!("{named}: Pulling from {}", reference.repository()));
+        let digest = reference.digest().map(|digest| digest.to_string());
+        let named = digest.as_deref().or_else(|| reference.tag()).unwrap_or_default();
+        output.line(format!("{named}: Pulling from {}", reference.repository()));
     }
+    let mut transfer = Transfer::new(output);
+    let pulled =
+        engine.pull(references, platform, cancel, &mut |progress| transfer.tell(&progress))?;
+    for one in &pulled {
+        output.line(format!("Digest: {}", one.digest));
+        output.line(format!("Status: {}", status(one)));
+    }
+    Ok(pulled)
+}
+
+/// Makes a container; its image is pulled before as the flags say, which is told on standard error.
+pub(super) fn create(
+    engine: &Engine,
+    request: &CreateContainer,
+    options: &ImageChoice,
+) -> Result<Container> {
+    if options.pull == PullPolicy::Always {
+        pull_for(engine, request, options)?;
+    }
+    match engine.create(request) {
+        Err(error)
+            if options.pull == PullPolicy::Missing
+                && *error.kind() == ErrorKind::NotFound
+                && engine.image(&request.image).is_err() =>
+        {
+            // An id, or the beginning of one, names nothing in a registry.
+            let Ok((reference, _)) = named(&request.image) else { return Err(error) };
+            output::error_line(format!("Unable to find image '{reference}' locally"));
+            pull_for(engine, request, options)?;
+            engine.create(request)
+        }
+        other => other,
+    }
+}
+
+fn pull_for(engine: &Engine, request: &CreateContainer, options: &ImageChoice) -> Result<()> {
+    let stopping = Stopping::new();
+    let (reference, _) = named(&request.image)?;
+    let output = if options.quiet { Output::None } else { Output::Error };
     let platform = options.platform.as_ref();
-    engine.pull(references, platform, cancel, &mut |progress| transfer.tell(&progress))
+    fetch(engine, &[reference], (platform, output), stopping.cancel()).map(drop)
+}
+
+/// Pushes an image, or all images of a repository, and says where it went, in Docker's words.
+pub(super) fn push(engine: &Engine, options: &PushOptions) -> Result<u8> {
+    let stopping = Stopping::new();
+    let (reference, is_tagless) = named(&options.name)?;
+    let name = format!("{}/{}", reference.registry(), reference.repository());
+    let references = if options.all_tags {
+        if !is_tagless {
+            let message = format!("{}: all tags are asked for, and one is named", options.name);
+            return Err(EngineError::new(ErrorKind::Invalid, message));
+        }
+        tags_here(engine, &reference)?
+    } else {
+        vec![reference]
+    };
+    let output = if options.quiet { Output::None } else { Output::Standard };
+    output.line(format!("The push refers to repository [{name}]"));
+    if is_tagless && !options.all_tags {
+        output.line("Using default tag: latest");
+    }
+    for reference in &references {
+        let mut transfer = Transfer::new(output);
+        let pushed =
+            engine.push(reference, stopping.cancel(), &mut |progress| transfer.tell(&progress))?;
+        if options.quiet {
+            output::line(reference.canonical());
+        } else {
+            let tag = reference.tag().unwrap_or_default();
+            output::line(format!("{tag}: digest: {} size: {}", pushed.digest, pushed.size));
+        }
+    }
+    Ok(0)
+}
+
+/// Lists the names that images here have in a repository.
+fn tags_here(engine: &Engine, repository: &ImageReference) -> Result<Vec<ImageReference>> {
+    let wanted = repository.familiar_name();
+    let images = engine.overview()?.images;
+    let names = images.into_iter().flat_map(|image| image.references);
+    let mut names: Vec<_> =
+        names.filter(|name| name.tag().is_some() && name.familiar_name() == wanted).collect();
+    names.sort();
+    if names.is_empty() {
+        let message = format!("an image does not exist locally with the name: {wanted}");
+        return Err(EngineError::new(ErrorKind::NotFound, message));
+    }
+    Ok(names)
+}
+
+/// Shows a manifest as the registry has it.
+pub(super) fn inspect(engine: &Engine, verb: &ManifestVerb) -> Result<u8> {
+    let ManifestVerb::Inspect { name, .. } = verb;
+    let stopping = Stopping::new();
+    let bytes = engine.remote_manifest(&named(name)?.0, stopping.cancel())?;
+    output::bytes(&bytes);
+    if !bytes.ends_with(b"\n") {
+        output::line("");
+    }
+    Ok(0)
 }
 
 fn all_tags(

@@ -3,14 +3,21 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _},
-    thread,
+    os::unix::thread::JoinHandleExt as _,
+    thread::{self, JoinHandle},
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::{
+    pthread::pthread_kill,
+    signal::{SigSet, SigmaskHow, Signal},
+};
 
 use super::output;
 use crate::engine::{Cancel, Progress};
+
+/// Tells the watcher of signals that there is nothing left to stop.
+const FINISHED: Signal = Signal::SIGUSR2;
 
 /// Signals that stop a transfer in an orderly way; a second one stops it at once.
 const STOPPING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -21,33 +28,51 @@ const MOVING: &str = "{prefix}: {msg:16} [{bar:30}] {bytes:>10}/{total_bytes:<10
 /// How a layer is shown that does not move any more.
 const STILL: &str = "{prefix}: {msg}";
 
+/// Where something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Nowhere.
+    None,
+    /// On standard output.
+    Standard,
+    /// On standard error, where standard output belongs to a container.
+    Error,
+}
+
+impl Output {
+    /// Says a line there.
+    pub(super) fn line(self, text: impl AsRef<str>) {
+        match self {
+            Self::None => {}
+            Self::Standard => output::line(text),
+            Self::Error => output::error_line(text),
+        }
+    }
+}
+
 /// What is said of a transfer.
 pub(super) enum Transfer {
     /// Nothing.
     Quiet,
     /// A line whenever a layer begins or ends.
-    Lines(BTreeMap<String, &'static str>),
+    Lines { output: Output, told: BTreeMap<String, &'static str> },
     /// A bar for each layer.
     Bars { all: MultiProgress, bars: BTreeMap<String, ProgressBar> },
 }
 
 impl Transfer {
-    /// Chooses by what standard output is.
-    pub(super) fn new(is_quiet: bool) -> Self {
-        if is_quiet {
-            Self::Quiet
-        } else if io::stdout().is_terminal() {
-            let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+    /// Chooses by what the output is.
+    pub(super) fn new(output: Output) -> Self {
+        let (is_terminal, target) = match output {
+            Output::None => return Self::Quiet,
+            Output::Standard => (io::stdout().is_terminal(), ProgressDrawTarget::stdout()),
+            Output::Error => (io::stderr().is_terminal(), ProgressDrawTarget::stderr()),
+        };
+        if is_terminal {
+            let all = MultiProgress::with_draw_target(target);
             Self::Bars { all, bars: BTreeMap::new() }
         } else {
-            Self::Lines(BTreeMap::new())
-        }
-    }
-
-    /// Says something about the whole.
-    pub(super) fn say(&self, text: &str) {
-        if !matches!(self, Self::Quiet) {
-            output::line(text);
+            Self::Lines { output, told: BTreeMap::new() }
         }
     }
 
@@ -57,9 +82,9 @@ impl Transfer {
         let Some(word) = word(phase) else { return };
         match self {
             Self::Quiet => {}
-            Self::Lines(told) => {
+            Self::Lines { output, told } => {
                 if told.insert(object.clone(), word) != Some(word) {
-                    output::line(format!("{object}: {word}"));
+                    output.line(format!("{object}: {word}"));
                 }
             }
             Self::Bars { all, bars } => {
@@ -101,24 +126,56 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-/// Stops a transfer when somebody presses Ctrl-C, or asks this program to end. Must be called before there is a second thread.
-pub(super) fn stop_by_signal(cancel: &Cancel) {
-    let mut signals = SigSet::empty();
-    signals.extend(STOPPING);
-    if signals.thread_block().is_err() {
-        return;
-    }
-    let cancel = cancel.clone();
-    thread::spawn(move || {
-        if signals.wait().is_ok() {
-            cancel.cancel();
-            // The next one ends the program.
-            let _open = signals.thread_unblock();
-            loop {
-                thread::park();
+/// Stops a transfer when somebody presses Ctrl-C or asks this program to end, for as long as it is held.
+pub(super) struct Stopping {
+    cancel: Cancel,
+    before: SigSet,
+    watcher: Option<JoinHandle<()>>,
+}
+
+impl Stopping {
+    /// Begins to watch. Threads that are started while it is held leave these signals alone.
+    pub(super) fn new() -> Self {
+        let cancel = Cancel::default();
+        let mut signals = SigSet::empty();
+        signals.extend(STOPPING);
+        signals.add(FINISHED);
+        let Ok(before) = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK) else {
+            return Self { cancel, before: SigSet::empty(), watcher: None };
+        };
+        let stopped = cancel.clone();
+        let watcher = thread::spawn(move || {
+            match signals.wait() {
+                Ok(FINISHED) | Err(_) => return,
+                Ok(_) => stopped.cancel(),
             }
-        }
-    });
+            // A second one ends the program, unless the first one has.
+            let mut ending = SigSet::empty();
+            ending.extend(STOPPING);
+            if ending.thread_unblock().is_ok() {
+                let mut finished = SigSet::empty();
+                finished.add(FINISHED);
+                let _signal = finished.wait();
+            }
+        });
+        Self { cancel, before, watcher: Some(watcher) }
+    }
+
+    /// Gives what is cancelled by a signal.
+    pub(super) const fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        let Some(watcher) = self.watcher.take() else { return };
+        // It can only fail for a thread that is gone.
+        let _told = pthread_kill(watcher.as_pthread_t(), FINISHED);
+        let _ended = watcher.join();
+        // As it was, so that what comes next is asked in its own way.
+        let _set = self.before.thread_set_mask();
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::{
     registries::logical,
 };
 use crate::{
-    image::{self, Pulled, Wish},
-    model::{ImageReference, Platform},
+    image::{self, Pulled, Pushed, Wish},
+    model::{ImageReference, Occurrence, Platform, Subject},
     registry::{Endpoint, Login, Secret, Settings},
 };
 
@@ -30,6 +30,51 @@ impl Engine {
         }
         let what = (wishes.as_slice(), platform);
         Ok(image::pull(self.layout(), self.ownership(), what, cancel, progress)?)
+    }
+
+    /// Pushes an image under one of its names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a name that no image here has, else as [`Engine::pull`].
+    pub fn push(
+        &self,
+        reference: &ImageReference,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Pushed> {
+        let image =
+            self.store().read(|records| match records.image_by_reference(reference)? {
+                Some(id) => Ok(records.image(id)?),
+                None => Ok::<_, EngineError>(None),
+            })?;
+        let image = image.ok_or_else(|| {
+            let message = format!("an image does not exist locally with the tag: {reference}");
+            EngineError::new(ErrorKind::NotFound, message)
+                .hint(format!("give it the name first: estiba tag IMAGE {reference}"))
+        })?;
+        let repository = self.config().registries.repository(reference, cancel)?;
+        let pushed = image::push(self.layout(), &image, (reference, &repository), progress);
+        // What was cancelled fails in whatever way its threads noticed first.
+        cancel.check()?;
+        let pushed = pushed?;
+        self.store().write(|records| {
+            let attributes = [("name".to_owned(), reference.to_string())].into();
+            records.journal(Subject::Image, &image.id.to_string(), Occurrence::Push, attributes)
+        })?;
+        Ok(pushed)
+    }
+
+    /// Reads a manifest or an index in a registry, as it is.
+    ///
+    /// # Errors
+    /// As [`Engine::pull`].
+    pub fn remote_manifest(&self, reference: &ImageReference, cancel: &Cancel) -> Result<Vec<u8>> {
+        let repository = self.config().registries.repository(reference, cancel)?;
+        let named = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest.to_string(),
+            (None, tag) => tag.unwrap_or_default().to_owned(),
+        };
+        Ok(repository.manifest(&named)?.bytes)
     }
 
     /// Lists the tags that a repository has in its registry; tag and digest of the reference mean nothing.

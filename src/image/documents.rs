@@ -122,6 +122,15 @@ pub(super) fn index(
     }
 }
 
+/// Tells what a stored manifest is: what it says of itself, else an OCI manifest, which need not say it (image-spec, manifest.md).
+///
+/// # Errors
+/// [`ImageError::Document`].
+pub(super) fn media_type(bytes: &[u8], object: &str) -> Result<String, ImageError> {
+    let any = Any::read(bytes, object, &[OCI_MANIFEST, DOCKER_MANIFEST])?;
+    Ok(any.media_type.unwrap_or_else(|| OCI_MANIFEST.to_owned()))
+}
+
 /// Reads a manifest, which must be what its descriptor's media type says.
 ///
 /// # Errors

@@ -14,15 +14,16 @@ use std::{
 use jiff::Timestamp;
 use ureq::{
     Agent, Body, SendBody,
-    config::{AutoHeaderValue, RedirectAuthHeaders},
+    config::AutoHeaderValue,
     http::{
         HeaderName, Method, Request, Response, StatusCode,
-        header::{AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 
 use super::{
     Cancel, Login, RegistryError, Settings,
+    address::{beside, is_below, whole},
     challenge::{self, Challenge},
     error::printable,
     retry, tls, token,
@@ -33,6 +34,9 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// How long a connection may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How often a request is sent somewhere else.
+const MOST_REDIRECTS: u32 = 6;
 
 /// How often a request is sent with a new authorization.
 const AUTHORIZATIONS: u32 = 3;
@@ -107,7 +111,8 @@ impl Endpoint {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(!may_be_plain)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .user_agent(concat!("estiba/", env!("CARGO_PKG_VERSION")))
             // What is compressed on the way would have another digest.
             .accept_encoding(AutoHeaderValue::None)
@@ -289,19 +294,40 @@ impl Endpoint {
         Ok(authorization)
     }
 
+    /// Sends a request and follows where it is sent to. Who is told the authorization is decided here and not by the client, for which one host
+    /// is the same on every port.
     fn once(
         &self,
         call: &Call<'_>,
         base: &str,
         authorization: Option<&str>,
     ) -> Result<Response<Body>, RegistryError> {
-        let address = address(base, call.target);
-        let mut request = Request::builder().method(&call.method).uri(&address);
+        let mut address = whole(base, call.target);
+        let may_follow = call.method == Method::GET || call.method == Method::HEAD;
+        for _ in 0..MOST_REDIRECTS {
+            let authorization = authorization.filter(|_| is_below(&address, base));
+            let response = self.exchange(call, &address, authorization)?;
+            let is_elsewhere = may_follow && response.status().is_redirection();
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            match location.filter(|_| is_elsewhere) {
+                Some(location) => address = beside(&address, location),
+                None => return Ok(response),
+            }
+        }
+        Err(self.failed(ureq::Error::TooManyRedirects))
+    }
+
+    fn exchange(
+        &self,
+        call: &Call<'_>,
+        address: &str,
+        authorization: Option<&str>,
+    ) -> Result<Response<Body>, RegistryError> {
+        let mut request = Request::builder().method(&call.method).uri(address);
         for (name, value) in call.headers {
             request = request.header(name, *value);
         }
-        // What another host gave an address for is not told our secrets.
-        if let Some(authorization) = authorization.filter(|_| is_below(&address, base)) {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         let outcome = match call.payload {
@@ -352,46 +378,4 @@ fn run(
     request: ureq::http::Result<Request<impl ureq::AsSendBody>>,
 ) -> Result<Response<Body>, ureq::Error> {
     agent.run(request?)
-}
-
-/// Makes a whole address: of a path below `/v2/`, of one below the host, or of what is whole already.
-fn address(base: &str, target: &str) -> String {
-    if target.contains("://") {
-        target.to_owned()
-    } else if target.starts_with('/') {
-        format!("{base}{target}")
-    } else {
-        format!("{base}/v2/{target}")
-    }
-}
-
-/// Tells whether an address is one of this very scheme, host and port.
-fn is_below(address: &str, base: &str) -> bool {
-    address.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_go_to_the_very_host_only() {
-        let base = "https://registry.example:5000";
-        for (target, whole, is_own) in [
-            ("a/blobs/x", "https://registry.example:5000/v2/a/blobs/x", true),
-            (
-                "/v2/a/uploads/1?_state=x",
-                "https://registry.example:5000/v2/a/uploads/1?_state=x",
-                true,
-            ),
-            ("https://registry.example:5000/u", "https://registry.example:5000/u", true),
-            ("http://registry.example:5000/u", "http://registry.example:5000/u", false),
-            ("https://registry.example:50001/u", "https://registry.example:50001/u", false),
-            ("https://registry.example:5000.evil/u", "https://registry.example:5000.evil/u", false),
-            ("https://storage.example/u", "https://storage.example/u", false),
-        ] {
-            assert_eq!(address(base, target), whole);
-            assert_eq!(is_below(whole, base), is_own, "{whole}");
-        }
-    }
 }

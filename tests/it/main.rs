@@ -27,6 +27,7 @@ mod network;
 mod networks;
 mod oci;
 mod process;
+mod registry;
 mod runtime;
 mod screen;
 mod stage;

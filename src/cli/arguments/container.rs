@@ -9,6 +9,7 @@ use resources::FurtherLimits;
 pub(in crate::cli) use resources::LimitOptions;
 
 use super::{
+    ImageChoice,
     mounts::{self, Source},
     values::parse_label,
 };
@@ -94,6 +95,8 @@ pub(in crate::cli) struct ContainerOptions {
     limits: LimitOptions,
     #[command(flatten)]
     further_limits: FurtherLimits,
+    #[command(flatten)]
+    choice: ImageChoice,
     /// The image
     image: String,
     /// The program and its arguments
@@ -105,6 +108,11 @@ pub(in crate::cli) struct ContainerOptions {
 }
 
 impl ContainerOptions {
+    /// Gives where the image comes from.
+    pub(in crate::cli) fn choice(&self) -> ImageChoice {
+        self.choice.clone()
+    }
+
     /// Words the request that these flags mean.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The flags of verbs about registries.
 
-use clap::Args;
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::model::{ImageReference, Platform};
 
@@ -22,6 +22,62 @@ pub(in crate::cli) struct PullOptions {
     /// Names, with tag or digest
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) names: Vec<String>,
+}
+
+/// When an image is pulled before a container is made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PullPolicy {
+    /// Each time.
+    Always,
+    /// When it is not here.
+    Missing,
+    /// Never.
+    Never,
+}
+
+/// The flags of `run` and `create` about where the image comes from.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct ImageChoice {
+    /// When to pull the image before
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "missing")]
+    pub(in crate::cli) pull: PullPolicy,
+    /// Take the image for this platform, like linux/arm64
+    #[arg(long, value_name = "PLATFORM")]
+    pub(in crate::cli) platform: Option<Platform>,
+    /// Say nothing of a pull
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+}
+
+/// The flags of `push`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PushOptions {
+    /// Push every tag of the repository that is here
+    #[arg(short, long)]
+    pub(in crate::cli) all_tags: bool,
+    /// Print the name only
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+    /// Its name, which says where it goes
+    #[arg(value_name = "IMAGE")]
+    pub(in crate::cli) name: String,
+}
+
+/// What is done with manifests in registries, under `manifest`.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ManifestVerb {
+    /// Show a manifest, or an index of several, as the registry has it
+    Inspect {
+        /// The name, with tag or digest
+        #[arg(value_name = "IMAGE")]
+        name: String,
+        /// Accepted for Docker's sake; insecure registries stand in registries.conf
+        #[arg(long, hide = true)]
+        insecure: bool,
+        /// Accepted for Docker's sake
+        #[arg(short, long, hide = true)]
+        verbose: bool,
+    },
 }
 
 /// The flags of `login`.
