@@ -14,8 +14,8 @@ use crate::{
     monitor::{Client, MonitorError},
 };
 
-/// How long the kernel may take to end a process that was killed.
-const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to end a container that was killed: thousands of processes end one after another, beside all others.
+const KILL_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a monitor may take from being claimed to listening, and how often it is asked when nothing is heard meanwhile.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 const START_PAUSE: Duration = Duration::from_millis(50);
@@ -121,7 +121,7 @@ impl Engine {
         self.wait_at_most_or_gone(id, Some(KILL_PATIENCE))?.ok_or_else(|| {
             EngineError::new(
                 ErrorKind::Kernel,
-                format!("container {} was killed but has not ended in 10 seconds", container.name),
+                format!("container {} was killed but has not ended in 30 seconds", container.name),
             )
             .hint("a process of it hangs in the kernel; look for state D in ps(1)")
         })

@@ -2,7 +2,9 @@
 //!
 //! The records say which process answers for a live container. If that process is gone (number *and* start time, in this
 //! boot), the container has ended, whatever the records say: what is left of it is killed, its control group and links are
-//! removed, its addresses returned, and the record says how it ended as far as anyone can know.
+//! removed, its addresses returned, and the record says how it ended as far as anyone can know. Processes do so in turn, and look again when
+//! it is theirs: as soon as one of them has written down that a container ended it can be started again, and then another one must not go on
+//! ending it.
 
 use super::{Engine, EngineError, Result, containers::cgroup_name, lifecycle::exit_attributes};
 use crate::{
@@ -30,7 +32,7 @@ impl Engine {
         if !live.is_empty() {
             let boot = boot_id()?;
             if live.iter().any(|(_, _, processes)| !is_answered_for(processes.as_ref(), &boot)) {
-                self.end_unanswered(&boot, |_any| true)?;
+                self.end_unanswered(&boot)?;
             }
         }
         if !files::list(&self.layout().staging())?.is_empty() {
@@ -55,22 +57,31 @@ impl Engine {
     /// Puts one container right, if nobody answers for it.
     pub(super) fn reconcile_one(&self, id: ContainerId) -> Result<()> {
         let boot = boot_id()?;
-        let live = self.store().read(|records| Ok::<_, EngineError>(records.live()?))?;
-        let is_answered = live
-            .iter()
-            .find(|(one, ..)| *one == id)
-            .is_none_or(|(_, _, processes)| is_answered_for(processes.as_ref(), &boot));
-        if is_answered { Ok(()) } else { self.end_unanswered(&boot, |one| one == id) }
+        let unanswered = || {
+            let live = self.store().read(|records| Ok::<_, EngineError>(records.live()?))?;
+            let mut found = live.into_iter().filter(|(one, ..)| *one == id);
+            Ok::<_, EngineError>(
+                found.find(|(.., processes)| !is_answered_for(processes.as_ref(), &boot)),
+            )
+        };
+        if unanswered()?.is_some() {
+            let _turn = self.layout().take_turn()?;
+            if let Some((id, _, processes)) = unanswered()? {
+                self.end(id, processes.as_ref(), &boot)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Ends the containers that nobody answers for. Processes do so in turn: as soon as one of them has written down that a container ended it
-    /// can be started again, and then another one must not go on ending it.
-    fn end_unanswered(&self, boot: &str, is_asked: impl Fn(ContainerId) -> bool) -> Result<()> {
+    /// Ends the containers that nobody answers for.
+    fn end_unanswered(&self, boot: &str) -> Result<()> {
         let _turn = self.layout().take_turn()?;
         let live = self.store().read(|records| Ok::<_, EngineError>(records.live()?))?;
         for (id, _, processes) in live {
-            if is_asked(id) && !is_answered_for(processes.as_ref(), boot) {
-                self.end(id, processes.as_ref(), boot)?;
+            if !is_answered_for(processes.as_ref(), boot) {
+                // One that does not end, and may be full of processes, keeps nobody from the others: it is met again by the next command,
+                // and by each that is about this container, which says why.
+                drop(self.end(id, processes.as_ref(), boot));
             }
         }
         Ok(())
