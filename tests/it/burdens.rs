@@ -300,7 +300,8 @@ impl SmallDisk {
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
         fs::create_dir(at).unwrap();
-        mount(Some("small"), at, Some("tmpfs"), MsFlags::empty(), Some("size=48m")).unwrap();
+        mount(Some("small"), at, Some("tmpfs"), MsFlags::empty(), Some("size=48m,mode=700"))
+            .unwrap();
         Self(at.to_owned())
     }
 }
