@@ -63,6 +63,7 @@ mod execution;
 pub mod hooks;
 mod init;
 mod join;
+mod links;
 mod mounts;
 mod namespaces;
 mod plan;
@@ -94,6 +95,7 @@ pub use self::{
     setup::{ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
 };
 use self::{
+    links::Move,
     plan::Plan,
     protocol::{Order, await_execution, say},
     unproven::Unproven,
@@ -190,7 +192,11 @@ pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     let group_fd = target.as_ref().map(OwnedFd::as_fd);
     let late = group.filter(|_| target.is_none());
     let owes_hooks = plan.hooks.is_some();
-    let ids = plan.namespaces.ids.clone();
+    let outfit = Outfit {
+        ids: plan.namespaces.ids.clone(),
+        links: std::mem::take(&mut plan.links),
+        network: plan.namespaces.network_of_others()?,
+    };
     let (before, made) = (plan.namespaces.take_before(), plan.namespaces.made);
     let body = move || init::run(plan, late, &theirs);
     let (child, channel) = if before.is_empty() {
@@ -201,22 +207,39 @@ pub fn create(setup: Setup<'_>) -> Result<Created, RuntimeError> {
     };
     let child = Unproven::new(child);
     let process = ProcessId::of(child.pid)?;
-    let network = match outfit(child.pid, ids.as_ref(), &channel) {
+    let network = match outfit.give(child.pid, &channel) {
         Ok(network) => network,
         // It ended before its time, for it waits for the word to start.
-        Err(cause) => return Err(what_it_said(&child, &channel).unwrap_or_else(|| cause.into())),
+        Err(cause) => return Err(what_it_said(&child, &channel).unwrap_or(cause)),
     };
     Ok(Created { process, child, channel, network, seccomp, owes_hooks })
 }
 
-/// Gives a process the ids of its user namespace, for which it waits, and opens its network namespace while it cannot have gone on and ended.
-fn outfit(pid: i32, ids: Option<&IdMaps>, channel: &Channel) -> crate::sys::Result<OwnedFd> {
-    if let Some(ids) = ids {
-        ids.write(pid)?;
-        // If it has ended already, `start` hears why.
-        drop(say(channel, &Order::Mapped, None));
+/// What a process gets from outside, and waits for.
+struct Outfit {
+    /// The ids of its user namespace.
+    ids: Option<IdMaps>,
+    /// Links of the host.
+    links: Vec<Move>,
+    /// The network namespace of others that it enters later.
+    network: Option<OwnedFd>,
+}
+
+impl Outfit {
+    /// Gives it, and opens the network namespace while the process cannot have gone on and ended.
+    fn give(self, pid: i32, channel: &Channel) -> Result<OwnedFd, RuntimeError> {
+        if let Some(ids) = &self.ids {
+            ids.write(pid)?;
+        }
+        let made = || namespace::open(&PathBuf::from(format!("/proc/{pid}/ns/net")));
+        let network = self.network.map_or_else(made, Ok)?;
+        links::hand_over(&self.links, network.as_fd())?;
+        if self.ids.is_some() || !self.links.is_empty() {
+            // If it has ended already, `start` hears why.
+            drop(say(channel, &Order::Outfitted, None));
+        }
+        Ok(network)
     }
-    namespace::open(&PathBuf::from(format!("/proc/{pid}/ns/net")))
 }
 
 /// Ends a process with which something cannot be done, and gives the reason if it had told one itself.

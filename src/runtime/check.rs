@@ -33,10 +33,6 @@ fn version(text: &str) -> Result<(), RuntimeError> {
 }
 
 fn linux(linux: &Linux) -> Result<(), RuntimeError> {
-    if linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
-        let reason = "the container's network is made by who starts it";
-        return Err(RuntimeError::unfit(format_args!("linux.netDevices: {reason}")));
-    }
     if linux.intel_rdt().as_ref().is_some_and(|rdt| *rdt != LinuxIntelRdt::default()) {
         let reason = if files::exists(Path::new("/sys/fs/resctrl/schemata")) {
             "it is not done here"
@@ -162,7 +158,6 @@ mod tests {
         for (section, value) in [
             ("windows", json!({"windows": {"layerFolders": []}})),
             ("vm", json!({"vm": {"kernel": {"path": "/x"}}})),
-            ("netDevices", json!({"linux": {"netDevices": {"eth0": {}}}})),
             ("intelRdt", json!({"linux": {"intelRdt": {"closID": "x"}}})),
             ("mountLabel", json!({"linux": {"mountLabel": "x"}})),
         ] {

@@ -40,9 +40,9 @@ fn steps(
     }
     // Files and directories made here get the modes they are given.
     program::set_umask(0);
-    if plan.namespaces.ids.is_some() {
-        // Before that its ids mean nothing.
-        expect_order(channel, &Order::Mapped)?;
+    if plan.awaits_outfit {
+        // Before that its ids mean nothing, and kernel parameters may be about its links.
+        expect_order(channel, &Order::Outfitted)?;
     }
     plan.namespaces.enter()?;
     set_attributes(&plan.execution.attributes)?;

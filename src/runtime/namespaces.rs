@@ -6,7 +6,7 @@ use nix::sched::CloneFlags;
 use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::{InitError, RuntimeError, error::Step as _, mounts};
-use crate::sys::{caps, idmap::IdMaps, namespace};
+use crate::sys::{At as _, caps, idmap::IdMaps, namespace};
 
 /// The namespaces of a spec, sorted by what is done with them.
 #[derive(Debug)]
@@ -150,6 +150,14 @@ impl Namespaces {
     /// Takes those that are entered before the process is made.
     pub(super) fn take_before(&mut self) -> Vec<Join> {
         std::mem::take(&mut self.before)
+    }
+
+    /// Gives the network namespace of others, which the process enters when it has begun.
+    pub(super) fn network_of_others(&self) -> Result<Option<OwnedFd>, RuntimeError> {
+        let mut joined = self.joined.iter();
+        let network = joined.find(|join| join.kind == CloneFlags::CLONE_NEWNET);
+        let copy = network.map(|join| join.file.try_clone().at_path("duplicate", &join.path));
+        Ok(copy.transpose()?)
     }
 
     /// Gives the kinds that are not those of this process: made, or joined and another.

@@ -8,6 +8,7 @@ use super::{
     devices::{self, PlannedDevice},
     execution::Execution,
     hooks::InnerHooks,
+    links::{self, Move},
     mounts::{self, PlannedMount, Surroundings},
     namespaces::Namespaces,
 };
@@ -20,6 +21,10 @@ pub(super) struct Plan<'a> {
     pub(super) namespaces: Namespaces,
     /// Whether this runs as root of a user namespace.
     pub(super) is_rootless: bool,
+    /// Links of the host that become the container's; moved from outside.
+    pub(super) links: Vec<Move>,
+    /// Whether it waits for what it gets from outside.
+    pub(super) awaits_outfit: bool,
     /// Host name; empty to leave it.
     pub(super) host: String,
     /// Domain name; empty to leave it.
@@ -100,8 +105,17 @@ impl<'a> Plan<'a> {
             Gate::Channel => Tether::Parent,
             Gate::Fifo(_) => Tether::None,
         };
+        let links = links::resolve(linux)?;
+        if !links.is_empty()
+            && (setup.rootless || !namespaces.own()?.contains(CloneFlags::CLONE_NEWNET))
+        {
+            let reason = "linux.netDevices: links move only for root, into a network namespace that is not the host's";
+            return Err(RuntimeError::unfit(reason));
+        }
         let paths = |paths: Option<&Vec<String>>| paths.cloned().unwrap_or_default();
         Ok(Self {
+            awaits_outfit: namespaces.ids.is_some() || !links.is_empty(),
+            links,
             parameters: parameters(spec, namespaces.own()?)?,
             mounts: mounts::resolve(
                 spec,

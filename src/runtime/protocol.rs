@@ -1,6 +1,6 @@
 //! What monitor and first process say to each other until the program is executed.
 //!
-//! Monitor: [`Order::Start`]; before it [`Order::Mapped`] if there is a user namespace to be made, and [`Order::Hooked`] if there are hooks, for which
+//! Monitor: [`Order::Start`]; before it [`Order::Outfitted`] if there is a user namespace to be made or a link to be moved, and [`Order::Hooked`] if there are hooks, for which
 //! [`Report::Mounted`] asks. First process: [`Report::Terminal`] and [`Report::Listener`] if there is one, [`Report::Executing`], and then either
 //! nothing (executing the program closed its end) or [`Report::Program`]; [`Report::Failed`] at any point instead.
 //!
@@ -17,8 +17,8 @@ use crate::sys::{channel::Channel, pidfd};
 /// What the monitor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// The user namespace has its ids.
-    Mapped,
+    /// The user namespace has its ids, and the links of the host that are to be the container's have moved.
+    Outfitted,
     /// The hooks outside have run; here is the state for those inside.
     Hooked,
     /// Execute the program, or wait at the gate for somebody else.

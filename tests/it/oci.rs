@@ -2,6 +2,7 @@
 
 mod compatible;
 mod escapes;
+mod links;
 mod terminals;
 
 use std::{

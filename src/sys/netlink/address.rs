@@ -1,12 +1,12 @@
-//! IPv4 addresses of links, and routes.
+//! Addresses of links, and routes.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
+    address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
     route::{
         RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
         RouteType,
@@ -22,17 +22,21 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel says, with the address.
-    pub fn add_address(&mut self, link: &Link, address: Ipv4Net) -> Result<()> {
+    pub fn add_address(&mut self, link: &Link, address: impl Into<IpNet>) -> Result<()> {
+        let address = address.into();
         let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
         message.header.prefix_len = address.prefix_len();
         message.header.index = link.index;
         message.attributes = vec![
-            AddressAttribute::Local(IpAddr::V4(address.addr())),
-            AddressAttribute::Address(IpAddr::V4(address.addr())),
+            AddressAttribute::Local(address.addr()),
+            AddressAttribute::Address(address.addr()),
         ];
-        if address.prefix_len() < 31 {
-            message.attributes.push(AddressAttribute::Broadcast(address.broadcast()));
+        message.header.family = AddressFamily::Inet6;
+        if let IpNet::V4(address) = address {
+            message.header.family = AddressFamily::Inet;
+            if address.prefix_len() < 31 {
+                message.attributes.push(AddressAttribute::Broadcast(address.broadcast()));
+            }
         }
         let result =
             self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL);
@@ -71,6 +75,17 @@ impl Socket {
         Ok(found.iter().filter_map(address_of).collect())
     }
 
+    /// Lists the addresses of a link that somebody gave it for good and for everywhere (`IFA_F_PERMANENT`, `RT_SCOPE_UNIVERSE`).
+    ///
+    /// # Errors
+    /// What the kernel says, with the link's name.
+    pub fn lasting_addresses(&mut self, link: &Link) -> Result<Vec<IpNet>> {
+        let found = self
+            .list(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))
+            .at("list addresses of", &link.name)?;
+        Ok(found.iter().filter_map(|message| lasting_address_of(message, link.index)).collect())
+    }
+
     /// Lists where the routes of all tables lead, without default routes and without the addresses of this machine.
     ///
     /// # Errors
@@ -81,6 +96,31 @@ impl Socket {
         let found = self.list(&RouteNetlinkMessage::GetRoute(message)).at("list", "routes")?;
         Ok(found.iter().filter_map(destination_of).collect())
     }
+}
+
+fn lasting_address_of(message: &RouteNetlinkMessage, link: u32) -> Option<IpNet> {
+    let RouteNetlinkMessage::NewAddress(message) = message else {
+        return None;
+    };
+    let has_lasting_flag = message.attributes.iter().any(|attribute| {
+        matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Permanent))
+    });
+    let is_of_everywhere = message.header.scope == AddressScope::Universe;
+    if message.header.index != link || !has_lasting_flag || !is_of_everywhere {
+        return None;
+    }
+    // An IPv6 address has no IFA_LOCAL unless there is a far end.
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let only = || {
+        message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    };
+    IpNet::new(local.or_else(only)?, message.header.prefix_len).ok()
 }
 
 fn address_of(message: &RouteNetlinkMessage) -> Option<Ipv4Net> {

@@ -110,6 +110,21 @@ impl Socket {
         unless(EEXIST, self.create(message)).at("create link", name)
     }
 
+    /// Moves a link into another network namespace under this name, down and without its addresses.
+    ///
+    /// # Errors
+    /// What the kernel says, with both names: `EEXIST` when one of that name is there, `EINVAL` for what cannot be moved, as loopback.
+    pub fn move_link(&mut self, link: &Link, name: &str, target: BorrowedFd<'_>) -> Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::NetNsFd(target.as_raw_fd()),
+        ];
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
+            .at("move link", format_args!("{} (to be {name})", link.name))
+    }
+
     /// Switches a link on.
     ///
     /// # Errors
