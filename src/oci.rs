@@ -13,6 +13,7 @@
 //! | `arguments` | which words and flags there are |
 //! | `failure` | what callers read of an error: standard error and the log file |
 //! | `record`, `container` | the state directory; what a container is doing |
+//! | `reading` | documents of callers, and what is not understood of them |
 //! | `bundle`, `create`, `exec` | from a bundle or a process to one that runs |
 //! | `console`, `foreground` | terminals: handed over, or copied to the caller's |
 //! | `lifecycle` | start, kill, delete, pause, resume |
@@ -32,6 +33,7 @@ mod foreground;
 mod lifecycle;
 mod listing;
 mod output;
+mod reading;
 mod record;
 mod resources;
 mod template;

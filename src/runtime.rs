@@ -15,7 +15,8 @@
 //! |---|---|
 //! | `check`, `plan`, `namespaces`, `mounts`, `execution`, `rights`, `schedule` | resolve the spec, refuse what cannot be done |
 //! | `setup` | what a caller asks for |
-//! | `resources` | what the spec gives to the control group |
+//! | `resources`, `rdt` | what the spec gives to the control group, and to the class of service |
+//! | `links` | links of the host that become the container's |
 //! | `init`, `rootfs`, `devices` | the steps of the first process |
 //! | `hooks` | programs of others on the way |
 //! | `user`, `search` | who runs, and which file |
@@ -26,11 +27,13 @@
 //!
 //! # The fields of the specification
 //!
-//! Versions 1.x; what cannot be honoured is [`RuntimeError::Spec`] with the field's name. *Caller*: not of this room, but of who calls it.
+//! Versions 1.0 to 1.3; what cannot be honoured is [`RuntimeError::Spec`] with the field's name. *Caller*: not of this room, but of who calls it. Of the 179 fields
+//! of the schema of 1.3 each is shown by a test (`tests/it/oci/fields/table.rs`) to have an effect, or to be an error that names it. What the types of this program
+//! do not take of a config is told by who reads it (`oci`), and refused when the specification knows it.
 //!
 //! | field | honoured | refused by name |
 //! |---|---|---|
-//! | `ociVersion` | 1.x | others |
+//! | `ociVersion` | 1.0 to 1.3 | others: a newer one may ask for what would be passed over |
 //! | `root.path`, `readonly` | *caller* gives [`Rootfs`]; yes | |
 //! | `mounts` | every kind of file system with its options; bind, rbind; attributes of one mount or (`r…`) of all below; `sync` … `lazytime`; `idmap`, `ridmap`, mappings; `tmpcopyup`; propagation; `remount`; in their order | options for a file system on a bind; options longer than 255 bytes (`lowerdir` may be longer); places inside of `/proc`; `silent`, `loud` change nothing; `mand` is the kernel's to take, which has had no such locks since 5.15 |
 //! | `process.args`, `env`, `cwd`, `user` (`umask`, `additionalGids`) | yes | a `cwd` outside of the root |
@@ -38,7 +41,7 @@
 //! | `process.capabilities` | all five sets; [`take_out_ungrantable`] for those that cannot be had | |
 //! | `process.rlimits`, `noNewPrivileges`, `oomScoreAdj` | yes | the same limit twice; above what is held |
 //! | `process.scheduler`, `ioPriority`, `execCPUAffinity` | yes (affinity for further programs, as specified) | `SCHED_ISO` |
-//! | `process.apparmorProfile`, `selinuxLabel`, `linux.mountLabel` | profile and label, where the machine has the module | without the module; `mountLabel` |
+//! | `process.apparmorProfile`, `selinuxLabel`, `linux.mountLabel` | profile and label, where the machine has the module; `mountLabel` as `context=` of new file systems (never tried: no machine of ours has `SELinux`) | without the module |
 //! | `hostname`, `domainname` | yes | without a uts namespace |
 //! | `hooks` | all six ([`hooks`]) | relative paths, timeouts not above zero |
 //! | `linux.namespaces` | all eight, made and joined | twice the same; mounts, masks, devices … in a mount namespace of others |
@@ -48,10 +51,11 @@
 //! | `linux.sysctl` | those of the net, ipc and uts namespaces that are not the host's | all others |
 //! | `linux.seccomp` | all operators, actions, flags; 64-bit, 32-bit, x32; listener ([`seccomp::Program::from_spec`]) | `SCMP_ACT_NOTIFY` by default or for `sendmsg`, `execve` |
 //! | `linux.rootfsPropagation`, `maskedPaths`, `readonlyPaths`, `personality`, `memoryPolicy` | yes | flags of `personality` |
-//! | `linux.intelRdt` | no | always: not written yet, and no machine of ours has resctrl |
-//! | `linux.netDevices` | no | always: the caller makes the network |
+//! | `linux.intelRdt` | [`class_of_service`] makes or finds the class, all programs join it (tried on a plain directory only: no machine of ours has resctrl) | where resctrl is not mounted; a class that is there and is another |
+//! | `linux.netDevices` | moved, renamed (also by template), with lasting addresses, up | rootless; into the host's namespace; a name that is not there, or taken |
 //! | `annotations` | *caller*: they change nothing | |
-//! | `solaris`, `windows`, `vm`, `zos` | no | always |
+//! | `solaris`, `windows`, `vm`, `zos`, `freebsd`, `process.commandLine` | no | always |
+//! | `process.user.username` | *caller* tells that it changes nothing | |
 //!
 //! Not here: networks (the caller attaches them between `create` and `start`), checkpoints.
 
@@ -68,6 +72,7 @@ mod mounts;
 mod namespaces;
 mod plan;
 mod protocol;
+mod rdt;
 mod resources;
 mod rights;
 mod rootfs;
@@ -91,6 +96,8 @@ pub use self::{
     defaults::default_spec,
     error::{Cause, InitError},
     join::exec,
+    mounts::mount_options,
+    rdt::class_of_service,
     resources::{cgroup_name, resources, resources_of_new},
     setup::{ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
 };

@@ -29,6 +29,7 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod pty;
+pub mod resctrl;
 pub mod root;
 pub mod schedule;
 pub mod sealed;

@@ -86,6 +86,7 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
         user: User::Named(config.user.clone()),
         stdio,
         cgroup: held.cgroup.as_ref(),
+        class: None,
         seccomp: Some(&seccomp),
         rootless: launch.rootless,
         gate: Gate::Channel,

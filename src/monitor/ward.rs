@@ -113,6 +113,7 @@ impl Ward {
             user: User::Named(user.clone()),
             stdio,
             cgroup: self.held.cgroup.as_ref(),
+            class: None,
             seccomp: Some(&self.seccomp),
             tether: Tether::Parent,
             preserved: 0,

@@ -7,6 +7,7 @@ use oci_spec::runtime::Spec;
 use super::{
     Context, Failure,
     arguments::{CgroupManager, Creation},
+    reading,
     record::Place,
 };
 use crate::sys::{files, program};
@@ -37,7 +38,7 @@ impl Bundle {
             .config
             .as_ref()
             .map_or_else(|| path.join("config.json"), |config| context.absolute(config));
-        let mut spec = read_config(&config)?;
+        let mut spec = read_config(context, &config)?;
         let rootfs = spec.root().as_ref().map(|root| path.join(root.path()));
         let rootfs = rootfs.ok_or_else(|| Failure::new("config.json: it has no root"))?;
         let cgroup = cgroup_name(context, &spec, &options.id)?;
@@ -46,16 +47,16 @@ impl Bundle {
     }
 }
 
-fn read_config(path: &Path) -> Result<Spec, Failure> {
-    let wrong = |reason: String| Failure::new(format!("{}: {reason}", path.display()));
+fn read_config(context: &Context<'_>, path: &Path) -> Result<Spec, Failure> {
     let bytes = files::read_if_there(path)?.ok_or_else(|| {
         Failure::new(format!("JSON specification file {} not found", path.display()))
     })?;
-    let spec: Spec = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-    if spec.version().starts_with("1.") {
-        return Ok(spec);
+    let spec: Spec = reading::document(&bytes, &path.display().to_string(), &context.log)?;
+    let user = spec.process().as_ref().and_then(|process| process.user().username().as_deref());
+    if user.is_some_and(|name| !name.is_empty()) {
+        context.log.warn("process.user.username is for Windows, and changes nothing");
     }
-    Err(wrong(format!("version {:?} of the runtime specification is not 1.x", spec.version())))
+    Ok(spec)
 }
 
 /// Counts the descriptors to be handed on, and has the program told of those that are sockets to listen on (`sd_listen_fds(3)`).

@@ -20,7 +20,9 @@ use crate::{
     runtime::{self, Gate, Rootfs, Setup, User, resources_of_new, seccomp},
     sys::{
         cgroup::{Cgroup, Reach},
-        fifo, program, spawn,
+        fifo, program,
+        resctrl::Class,
+        spawn,
     },
 };
 
@@ -49,7 +51,9 @@ pub(super) fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
         // Before the program begins, so that it never sees another size.
         foreground::fit(master);
     }
-    if let Err(failure) = lifecycle::open_gate(&container) {
+    let begun =
+        lifecycle::open_gate(&container).and_then(|()| lifecycle::run_hooks_of_start(&container));
+    if let Err(failure) = begun {
         lifecycle::destroy(&container)?;
         return Err(failed(failure));
     }
@@ -75,6 +79,7 @@ struct Made {
 struct Draft {
     place: Place,
     cgroup: Option<Cgroup>,
+    class: Option<Class>,
     /// None once the container is made.
     lock: Option<File>,
 }
@@ -85,7 +90,7 @@ impl Draft {
         let place = Place::of(context, id)?;
         Place::clear_aside(context)?;
         place.make()?;
-        let mut draft = Self { place, cgroup: None, lock: None };
+        let mut draft = Self { place, cgroup: None, class: None, lock: None };
         draft.lock = draft.place.lock()?;
         if draft.lock.is_some() {
             return Ok(draft);
@@ -122,6 +127,7 @@ impl Drop for Draft {
         }
         // The failure that led here is the one to tell; `delete --force` does again what does not work now.
         let _gone = self.cgroup.as_ref().map(Cgroup::remove_tree);
+        let _gone = self.class.as_ref().map(Class::remove);
         let _gone = self.place.remove();
     }
 }
@@ -166,6 +172,11 @@ fn make(
     record.has_keyring = !options.no_new_keyring;
     draft.place.write(&record)?;
     draft.make_cgroup(&bundle)?;
+    draft.class = runtime::class_of_service(&bundle.spec, &options.id)?;
+    if draft.class.is_some() {
+        record.class = draft.class.clone();
+        draft.place.write(&record)?;
+    }
     let creating = state_for_hooks(&record, Status::Creating, 0);
     let seccomp = filter(&bundle.spec, creating)?;
     let mut created = runtime::create(Setup {
@@ -174,6 +185,7 @@ fn make(
         user: User::FromSpec,
         stdio: console.stdio()?,
         cgroup: draft.cgroup.as_ref(),
+        class: draft.class.as_ref(),
         seccomp: seccomp.as_ref(),
         rootless: context.around.rootless,
         gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),

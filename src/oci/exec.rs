@@ -11,6 +11,7 @@ use super::{
     create::{filter, keyring},
     foreground::{self, Signals},
     listing::state_for_hooks,
+    reading,
     record::replace,
 };
 use crate::{
@@ -67,6 +68,7 @@ fn start(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
         user: User::FromSpec,
         stdio: console.stdio()?,
         cgroup: cgroup.as_ref(),
+        class: container.record.class.as_ref(),
         seccomp: seccomp.as_ref(),
         tether: Tether::None,
         preserved,
@@ -85,8 +87,8 @@ fn start(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
 fn process(context: &Context<'_>, options: &Exec, spec: &Spec) -> Result<Process, Failure> {
     if let Some(path) = &options.process {
         let path = context.absolute(path);
-        let process = serde_json::from_slice(&files::read(&path)?)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        let name = path.display().to_string();
+        let process = reading::document(&files::read(&path)?, &name, &context.log)?;
         return changed_by_rights(process, options);
     }
     if options.command.is_empty() {

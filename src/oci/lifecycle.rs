@@ -25,7 +25,14 @@ use crate::{
 pub(super) fn start(context: &Context<'_>, id: &str) -> Result<u8, Failure> {
     let container = Container::seize(context, id)?;
     match container.status() {
-        Status::Created => open_gate(&container).map(|()| 0),
+        Status::Created => {
+            open_gate(&container)?;
+            run_hooks_of_start(&container).inspect_err(|_cause| {
+                // The cause is what is told; what does not go now goes with `delete`.
+                let _gone = destroy(&container);
+            })?;
+            Ok(0)
+        }
         Status::Stopped => Err(Failure::new("cannot start a container that has stopped")),
         Status::Running => Err(Failure::new("cannot start an already running container")),
         other => Err(Failure::new(format!("cannot start a container that is {}", other.word()))),
@@ -35,7 +42,7 @@ pub(super) fn start(context: &Context<'_>, id: &str) -> Result<u8, Failure> {
 /// Opens what the first process waits behind, and returns when it has gone on to its program.
 pub(super) fn open_gate(container: &Container) -> Result<(), Failure> {
     let ended = || Failure::new("cannot start a container that has stopped");
-    let (init, pidfd) = container.pinned().ok_or_else(ended)?;
+    let (_, pidfd) = container.pinned().ok_or_else(ended)?;
     let path = container.place.fifo();
     let opened = fifo::open_up(&path)?.ok_or_else(ended)?;
     let mut ready = false;
@@ -47,10 +54,17 @@ pub(super) fn open_gate(container: &Container) -> Result<(), Failure> {
         ready = fds.iter().any(|fd| !fd.revents().is_empty());
     }
     files::remove_file(&path)?;
+    Ok(())
+}
+
+/// Runs the hooks of a container that has begun; when one fails, the container is to go (runtime.md, "Lifecycle", 9).
+pub(super) fn run_hooks_of_start(container: &Container) -> Result<(), Failure> {
     let spec = container.place.spec()?;
     let hooks = spec.hooks().as_ref().and_then(|hooks| hooks.poststart().as_deref());
     let Some(hooks) = hooks else { return Ok(()) };
-    let state = state_for_hooks(&container.record, Status::Running, init.pid);
+    // The program may have ended already.
+    let pid = container.record.init.map_or(0, |init| init.pid);
+    let state = state_for_hooks(&container.record, Status::Running, pid);
     Ok(hooks::run(hooks, &state)?)
 }
 
@@ -167,6 +181,9 @@ pub(super) fn destroy(container: &Container) -> Result<(), Failure> {
         }
         thaw_dying(Some(&cgroup))?;
         cgroup.remove_tree()?;
+    }
+    if let Some(class) = &container.record.class {
+        class.remove()?;
     }
     let spec = container.place.spec();
     container.place.remove()?;

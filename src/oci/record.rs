@@ -13,7 +13,7 @@ use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Failure};
-use crate::sys::{files, process::ProcessId};
+use crate::sys::{files, process::ProcessId, resctrl::Class};
 
 /// The form of `state.json`; another one is refused.
 const VERSION: u32 = 1;
@@ -44,6 +44,9 @@ pub(super) struct Record {
     pub(super) has_keyring: bool,
     /// The name of its control group.
     pub(super) cgroup: Option<String>,
+    /// Its class of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) class: Option<Class>,
     /// Its first process; none before that exists.
     pub(super) init: Option<ProcessId>,
     /// Which run of the machine that was in.
@@ -69,6 +72,7 @@ impl Record {
             annotations: spec.annotations().clone().unwrap_or_default(),
             has_keyring: false,
             cgroup: None,
+            class: None,
             init: None,
             boot: crate::sys::process::boot_id()?,
         })

@@ -9,6 +9,7 @@ use super::{
     Context, Failure,
     arguments::Update,
     container::{Container, Status},
+    reading,
 };
 use crate::{
     runtime::resources,
@@ -49,8 +50,8 @@ pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Fail
                 .map_err(|error| Failure::new(format!("the limits are not understood: {error}")))?
         }
     };
-    let wanted: LinuxResources = serde_json::from_value(without_zeros(wanted))
-        .map_err(|error| Failure::new(format!("the limits are not understood: {error}")))?;
+    let text = without_zeros(wanted).to_string();
+    let wanted: LinuxResources = reading::document(text.as_bytes(), "limits", &context.log)?;
     apply(container.cgroup().as_ref(), &resources(&wanted)?)?;
     remember(&container, &wanted)?;
     Ok(0)

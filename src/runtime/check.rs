@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::{Linux, LinuxIntelRdt, Process, Spec};
+use oci_spec::runtime::{Linux, Process, Spec};
 
 use super::RuntimeError;
-use crate::sys::{caps, files};
+use crate::sys::{caps, files, resctrl::Class};
 
 /// Refuses versions and sections that are for somebody else, and what this machine does not have.
-pub(super) fn check(spec: &Spec) -> Result<(), RuntimeError> {
+pub(super) fn check(spec: &Spec, class: Option<&Class>) -> Result<(), RuntimeError> {
     version(spec.version())?;
     let foreign = [
         ("solaris", spec.solaris().is_some()),
@@ -19,32 +19,43 @@ pub(super) fn check(spec: &Spec) -> Result<(), RuntimeError> {
     if let Some((section, _)) = foreign.iter().find(|(_, is_there)| *is_there) {
         return Err(RuntimeError::unfit(format_args!("{section}: this is a runtime for Linux")));
     }
+    self::class(spec, class)?;
+    let process = spec.process().as_ref();
+    if process.is_some_and(|process| process.command_line().is_some()) {
+        return Err(RuntimeError::unfit("process.commandLine: this is a runtime for Linux"));
+    }
     spec.linux().as_ref().map_or(Ok(()), linux)
 }
 
-/// Takes 1.0 and all that came or will come after it without breaking it.
+/// The newest version of which every field is known, as (major, minor).
+const NEWEST: (u32, u32) = (1, 3);
+
+/// Takes 1.0 to the newest that is known: a newer one may ask for what would be passed over here.
 fn version(text: &str) -> Result<(), RuntimeError> {
     let (numbers, _) = text.split_once(['-', '+']).unwrap_or((text, ""));
     let parts: Vec<Result<u32, _>> = numbers.split('.').map(str::parse).collect();
     match parts.as_slice() {
-        [Ok(1), Ok(_), Ok(_)] => Ok(()),
-        _ => Err(RuntimeError::unfit(format_args!("ociVersion {text:?} is not one of 1.x"))),
+        [Ok(major), Ok(minor), Ok(_)] if *major == NEWEST.0 && *minor <= NEWEST.1 => Ok(()),
+        _ => {
+            let (major, minor) = NEWEST;
+            let reason = format_args!("ociVersion {text:?} is not one of 1.0 to {major}.{minor}");
+            Err(RuntimeError::unfit(reason))
+        }
     }
 }
 
-fn linux(linux: &Linux) -> Result<(), RuntimeError> {
-    if linux.intel_rdt().as_ref().is_some_and(|rdt| *rdt != LinuxIntelRdt::default()) {
-        let reason = if files::exists(Path::new("/sys/fs/resctrl/schemata")) {
-            "it is not done here"
-        } else {
-            "this machine has no resctrl"
-        };
-        return Err(RuntimeError::unfit(format_args!("linux.intelRdt: {reason}")));
+/// Refuses to leave out a class of service: it is the caller's to make, for all programs of the container.
+pub(super) fn class(spec: &Spec, class: Option<&Class>) -> Result<(), RuntimeError> {
+    let is_asked = spec.linux().as_ref().is_some_and(|linux| linux.intel_rdt().is_some());
+    if is_asked && class.is_none() {
+        return Err(RuntimeError::unfit("linux.intelRdt: its class of service was not made"));
     }
-    if linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()) {
-        let reason =
-            if has_selinux() { "it is not done here" } else { "this machine has no SELinux" };
-        return Err(RuntimeError::unfit(format_args!("linux.mountLabel: {reason}")));
+    Ok(())
+}
+
+fn linux(linux: &Linux) -> Result<(), RuntimeError> {
+    if linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()) && !has_selinux() {
+        return Err(RuntimeError::unfit("linux.mountLabel: this machine has no SELinux"));
     }
     Ok(())
 }
@@ -143,7 +154,8 @@ mod tests {
             ("1.0.0", true),
             ("1.0.2-dev", true),
             ("1.3.0", true),
-            ("1.9.7+build", true),
+            ("1.3.7+build", true),
+            ("1.4.0", false),
             ("0.9.0", false),
             ("2.0.0", false),
             ("1.0", false),
@@ -159,12 +171,13 @@ mod tests {
             ("windows", json!({"windows": {"layerFolders": []}})),
             ("vm", json!({"vm": {"kernel": {"path": "/x"}}})),
             ("intelRdt", json!({"linux": {"intelRdt": {"closID": "x"}}})),
+            ("intelRdt", json!({"linux": {"intelRdt": {}}})),
             ("mountLabel", json!({"linux": {"mountLabel": "x"}})),
         ] {
             let mut whole = json!({"ociVersion": "1.2.0"});
             whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
             let spec: Spec = serde_json::from_value(whole).unwrap();
-            let error = check(&spec).unwrap_err().to_string();
+            let error = check(&spec, None).unwrap_err().to_string();
             assert!(error.contains(section), "{section}: {error}");
         }
     }

@@ -10,7 +10,7 @@ use oci_spec::runtime::{
 use crate::sys::{files, namespace::mapped_ranges};
 
 /// The version of the runtime specification that specs here are written after.
-const VERSION: &str = "1.2.0";
+const VERSION: &str = "1.3.0";
 
 const CAPABILITIES: [Capability; 14] = [
     Capability::AuditWrite,

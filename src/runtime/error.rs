@@ -48,6 +48,9 @@ pub enum InitError {
     /// Joining the control group.
     #[error("cannot join the control group: {0}")]
     ControlGroup(Cause),
+    /// Joining the class of service.
+    #[error("cannot join the class of service (linux.intelRdt): {0}")]
+    Class(Cause),
     /// Joining a namespace.
     #[error("cannot join namespace {name}: {cause}")]
     Namespace {

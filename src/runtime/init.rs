@@ -33,6 +33,9 @@ fn steps(
     if let Some(group) = group {
         group.join().step(InitError::ControlGroup)?;
     }
+    if let Some(class) = plan.class {
+        class.join().step(InitError::Class)?;
+    }
     if plan.namespaces.has_cgroup {
         // It takes the group of this moment as its root.
         namespace::unshare_cgroup()

@@ -6,7 +6,7 @@ use nix::sched::CloneFlags;
 use oci_spec::runtime::Spec;
 
 use super::{
-    ExecSetup, InitError, Running, RuntimeError, Unproven,
+    ExecSetup, InitError, Running, RuntimeError, Unproven, check,
     error::Step as _,
     execution::Execution,
     init::set_attributes,
@@ -14,7 +14,8 @@ use super::{
     protocol::{Report, await_execution, say},
 };
 use crate::sys::{
-    cgroup::Cgroup, channel::Channel, clone, namespace, process::ProcessId, program, root::Root,
+    cgroup::Cgroup, channel::Channel, clone, namespace, process::ProcessId, program,
+    resctrl::Class, root::Root,
 };
 
 /// Runs a further program in a container; it becomes a child of this process.
@@ -27,11 +28,12 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
         .of_container(setup.spec.linux().as_ref())?
         .filtered(setup.seccomp)
         .left_to(setup.tether, setup.preserved);
+    check::class(setup.spec, setup.class)?;
     let namespaces = namespaces(setup.spec);
     let (channel, theirs) = Channel::pair()?;
     let target = setup.cgroup.and_then(Cgroup::clone_target);
     let container = setup.pidfd;
-    let late = setup.cgroup.filter(|_| target.is_none());
+    let late = Groups { control: setup.cgroup.filter(|_| target.is_none()), class: setup.class };
     let body = move || run(execution, late, container, namespaces, &theirs);
     let group = target.as_ref().map(OwnedFd::as_fd);
     let (child, channel) = if namespaces.contains(CloneFlags::CLONE_NEWPID) {
@@ -50,6 +52,13 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     Ok(Running { process, pidfd: child.keep()?, terminal })
 }
 
+/// What a further program joins by itself.
+#[derive(Debug, Clone, Copy)]
+struct Groups<'a> {
+    control: Option<&'a Cgroup>,
+    class: Option<&'a Class>,
+}
+
 /// Gives the namespaces that the container does not share with the host.
 fn namespaces(spec: &Spec) -> CloneFlags {
     let list = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
@@ -59,12 +68,12 @@ fn namespaces(spec: &Spec) -> CloneFlags {
 /// Runs in the child; returns its exit code if the program could not be executed, after having told why.
 fn run(
     execution: Execution<'_>,
-    group: Option<&Cgroup>,
+    groups: Groups<'_>,
     container: BorrowedFd<'_>,
     namespaces: CloneFlags,
     channel: &Channel,
 ) -> i32 {
-    let report = match steps(execution, group, container, namespaces, channel) {
+    let report = match steps(execution, groups, container, namespaces, channel) {
         Ok(report) => report,
         Err(error) => Report::Failed(error),
     };
@@ -75,7 +84,7 @@ fn run(
 
 fn steps(
     execution: Execution<'_>,
-    group: Option<&Cgroup>,
+    groups: Groups<'_>,
     container: BorrowedFd<'_>,
     namespaces: CloneFlags,
     channel: &Channel,
@@ -85,7 +94,10 @@ fn steps(
     program::set_umask(0);
     set_attributes(&execution.attributes)?;
     execution.affinity.apply(false)?;
-    if let Some(group) = group {
+    if let Some(class) = groups.class {
+        class.join().step(InitError::Class)?;
+    }
+    if let Some(group) = groups.control {
         group.join().step(InitError::ControlGroup)?;
     }
     execution.affinity.apply(true)?;

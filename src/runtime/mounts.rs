@@ -66,6 +66,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) enters_user: bool,
     /// The ids of the user namespace that it gets.
     pub(super) ids: Option<&'a IdMaps>,
+    /// What `SELinux` calls all that is in a file system made for it; empty to leave it.
+    pub(super) label: &'a str,
 }
 
 /// Files of `/proc` that may be shown from elsewhere, because they tell how big the machine is (what lxcfs emulates; runc's list).
@@ -82,6 +84,9 @@ const EMULATED: [&str; 11] = [
     "/proc/sys/kernel/ns_last_pid",
     "/proc/sys/crypto/fips_enabled",
 ];
+
+/// Kinds whose files `SELinux` knows by themselves, or that take no label for all (runc's list).
+const SELF_LABELLED: [&str; 3] = ["proc", "sysfs", "mqueue"];
 
 /// The longest string that `fsconfig(2)` takes, in bytes (its buffer has 256, the last is zero).
 pub(super) const LONGEST_OPTION: usize = 255;
@@ -135,6 +140,11 @@ impl PlannedMount {
     }
 }
 
+/// Lists the options of mounts that are understood whatever the file system is.
+pub fn mount_options() -> Vec<String> {
+    options::words()
+}
+
 /// Reads all mounts of a spec.
 pub(super) fn resolve(
     spec: &Spec,
@@ -178,7 +188,7 @@ fn resolve_one(
         },
         _ => Source::Filesystem {
             kind: kind.to_owned(),
-            options: told(kind, mount.source().as_deref(), &options)
+            options: told(kind, mount, &options, surroundings.label)
                 .map_err(|reason| unfit(&reason))?,
             copies_up: options.copies_up,
         },
@@ -267,11 +277,13 @@ pub(super) fn id_maps(
 /// Gives what a new file system is told: its source, whether its device may be written, and its options.
 fn told(
     kind: &str,
-    source: Option<&Path>,
+    mount: &Mount,
     options: &Options,
+    label: &str,
 ) -> Result<Vec<(String, String)>, String> {
     let mut told = Vec::new();
-    if let Some(source) = source.and_then(Path::to_str).filter(|source| !source.is_empty()) {
+    let source = mount.source().as_ref().and_then(|source| source.to_str());
+    if let Some(source) = source.filter(|source| !source.is_empty()) {
         told.push(("source".to_owned(), source.to_owned()));
         let both = options.top.then(options.whole).of_new();
         if source.starts_with('/') && both.contains(Attributes::MOUNT_ATTR_RDONLY) {
@@ -286,6 +298,10 @@ fn told(
             }
             _ => told.push((key.clone(), value.clone())),
         }
+    }
+    let is_labelled = !label.is_empty() && !SELF_LABELLED.contains(&kind);
+    if is_labelled && !options.filesystem.iter().any(|(key, _)| key.ends_with("context")) {
+        told.push(("context".to_owned(), label.to_owned()));
     }
     match told.iter().find(|(_, value)| value.len() > LONGEST_OPTION) {
         Some((key, _)) => Err(format!("option {key} is longer than {LONGEST_OPTION} bytes")),

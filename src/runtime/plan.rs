@@ -12,7 +12,10 @@ use super::{
     mounts::{self, PlannedMount, Surroundings},
     namespaces::Namespaces,
 };
-use crate::sys::mount::{Mount, Propagation};
+use crate::sys::{
+    mount::{Mount, Propagation},
+    resctrl::Class,
+};
 
 /// A container to be made.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Plan<'a> {
     pub(super) links: Vec<Move>,
     /// Whether it waits for what it gets from outside.
     pub(super) awaits_outfit: bool,
+    /// The class of service that it joins.
+    pub(super) class: Option<&'a Class>,
     /// Host name; empty to leave it.
     pub(super) host: String,
     /// Domain name; empty to leave it.
@@ -91,7 +96,7 @@ impl<'a> Plan<'a> {
     /// Resolves everything that can be resolved outside of the container, and refuses what cannot be done.
     pub(super) fn resolve(setup: Setup<'a>) -> Result<Self, RuntimeError> {
         let spec = setup.spec;
-        check::check(spec)?;
+        check::check(spec, setup.class)?;
         let filter = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
         if filter.is_some() && setup.seccomp.is_none() {
             // It is the caller's to compile, once for all programs of the container.
@@ -116,6 +121,7 @@ impl<'a> Plan<'a> {
         Ok(Self {
             awaits_outfit: namespaces.ids.is_some() || !links.is_empty(),
             links,
+            class: setup.class,
             parameters: parameters(spec, namespaces.own()?)?,
             mounts: mounts::resolve(
                 spec,
@@ -123,6 +129,9 @@ impl<'a> Plan<'a> {
                     is_rootless: setup.rootless,
                     enters_user: namespaces.enters_user(),
                     ids: namespaces.ids.as_ref(),
+                    label: linux
+                        .and_then(|linux| linux.mount_label().as_deref())
+                        .unwrap_or_default(),
                 },
             )?,
             hooks: InnerHooks::resolve(spec)?,

@@ -8,7 +8,7 @@ use std::{
 use oci_spec::runtime::{Process, Spec};
 
 use super::seccomp;
-use crate::sys::{cgroup::Cgroup, process::ProcessId};
+use crate::sys::{cgroup::Cgroup, process::ProcessId, resctrl::Class};
 
 /// Everything that makes a container.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Setup<'a> {
     pub stdio: Stdio,
     /// Its control group, made and limited by the caller.
     pub cgroup: Option<&'a Cgroup>,
+    /// Its class of service ([`class_of_service`](super::class_of_service)), if the spec wants one.
+    pub class: Option<&'a Class>,
     /// The compiled seccomp filter, loaded last.
     pub seccomp: Option<&'a seccomp::Program>,
     /// Whether this runs as root of a user namespace.
@@ -114,6 +116,8 @@ pub struct ExecSetup<'a> {
     pub stdio: Stdio,
     /// The container's control group.
     pub cgroup: Option<&'a Cgroup>,
+    /// The container's class of service.
+    pub class: Option<&'a Class>,
     /// The filter.
     pub seccomp: Option<&'a seccomp::Program>,
     /// What becomes of it when the caller ends.

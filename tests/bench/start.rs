@@ -121,6 +121,7 @@ impl Place<'_> {
             user: User::FromSpec,
             stdio: Stdio::Pipes { stdin: null(), stdout: null(), stderr: null() },
             cgroup: None,
+            class: None,
             seccomp: None,
             rootless: false,
             gate: runtime::Gate::Channel,

@@ -2,6 +2,7 @@
 
 mod compatible;
 mod escapes;
+mod fields;
 mod links;
 mod terminals;
 

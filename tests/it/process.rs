@@ -101,7 +101,7 @@ fn what_cannot_be_honoured_is_named() {
     refused(|s| s["linux"]["sysctl"] = json!({"net/../kernel/core_pattern": "x"}), "net/../kernel");
     refused(|s| s["linux"]["sysctl"] = json!({"net.ipv4.no_such": "1"}), "net.ipv4.no_such");
     refused(|s| s["linux"]["intelRdt"] = json!({"closID": "x"}), "intelRdt");
-    refused(|s| s["linux"]["netDevices"] = json!({"eth0": {}}), "netDevices");
+    refused(|s| s["linux"]["netDevices"] = json!({"no-such-link": {}}), "netDevices");
     refused(|s| s["process"]["apparmorProfile"] = json!("strict"), "apparmorProfile");
     refused(|s| s["process"]["selinuxLabel"] = json!("a:b:c"), "selinuxLabel");
     refused(

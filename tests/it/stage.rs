@@ -174,6 +174,7 @@ impl Stage {
             user: self.user.clone(),
             stdio,
             cgroup,
+            class: None,
             seccomp: self.filter.as_ref(),
             rootless: self.mode == Mode::Rootless,
             gate: Gate::Channel,

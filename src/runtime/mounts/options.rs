@@ -119,6 +119,21 @@ impl Options {
     }
 }
 
+/// Lists every word that is understood whatever the file system is, in the order of the alphabet.
+pub(super) fn words() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().chain(&ACCESS_TIMES).map(|(word, ..)| *word);
+    let propagations = PROPAGATIONS.iter().map(|(word, _)| *word);
+    let both: Vec<&str> = attributes.chain(propagations).collect();
+    let recursive = both.iter().map(|word| format!("r{word}"));
+    let others =
+        ["bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap", "defaults", "silent", "loud"];
+    let of_file_system = OF_FILE_SYSTEM.iter().flat_map(|(on, off)| [*on, *off]);
+    let alone = both.iter().copied().chain(others).chain(of_file_system).map(str::to_owned);
+    let mut all: Vec<String> = alone.chain(recursive).collect();
+    all.sort_unstable();
+    all
+}
+
 fn add_attribute(change: &mut Change, word: &str) -> bool {
     if let Some((_, attribute, is_set)) = ATTRIBUTES.iter().find(|(known, ..)| *known == word) {
         if *is_set {
@@ -176,6 +191,17 @@ mod tests {
         }
         assert_eq!(parse(&["rbind", "bind"]).bind, Some(true));
         assert_eq!(parse(&["idmap", "ridmap"]).maps_owners, Some(true));
+    }
+
+    #[test]
+    fn all_words_that_are_listed_are_understood() {
+        let all = words();
+        assert!(all.is_sorted() && all.contains(&"rnosymfollow".to_owned()));
+        let left = |word: &String| {
+            let left = parse(&[word]).filesystem;
+            left.iter().any(|(key, _)| !OF_FILE_SYSTEM.iter().any(|(on, _)| on == key))
+        };
+        assert_eq!(all.iter().find(|word| left(word)), None);
     }
 
     #[test]

@@ -46,7 +46,9 @@ pub(super) fn host() -> Host {
         let mut route = estiba::sys::netlink::Socket::route().unwrap();
         route.bring_up_loopback().unwrap();
         let loopback = route.require_link("lo").unwrap();
-        route.add_address(&loopback, format!("{FOREIGN}/32").parse().unwrap()).unwrap();
+        route
+            .add_address(&loopback, format!("{FOREIGN}/32").parse::<ipnet::Ipv4Net>().unwrap())
+            .unwrap();
     }
     host
 }
