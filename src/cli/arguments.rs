@@ -11,7 +11,7 @@ mod words;
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(super) use container::{CreateOptions, ExecOptions, RunOptions};
 pub(super) use image::{
     HistoryOptions, ImagesOptions, InspectKind, InspectOptions, LoadOptions, RemoveImages,
@@ -56,12 +56,16 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Reads the arguments as Docker's client does: what comes after an image or a container is the program's.
     pub(super) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words::separated(arguments, &Self::command()))
+        let mut command = Self::command();
+        let words = words::separated(arguments, &command);
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }
 
-/// The words at the top.
+/// The words at the top. Here and in the groups, the flags of a word are made when it is met: those of all words take as long as opening the store.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Make a container and start it
     #[command(disable_help_flag = true)]
@@ -124,6 +128,7 @@ pub(super) enum Command {
 
 /// What is done with containers that are there.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum ContainerVerb {
     /// List containers
     #[command(visible_alias = "ls", alias = "list")]
@@ -156,6 +161,7 @@ pub(super) enum ContainerVerb {
 
 /// What is done with containers, under `container`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum ContainerGroup {
     /// Make a container and start it
     #[command(disable_help_flag = true)]
@@ -173,6 +179,7 @@ pub(super) enum ContainerGroup {
 
 /// What concerns the whole, under `system`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum SystemVerb {
     /// Show what is here
     Info(InfoOptions),
@@ -188,6 +195,7 @@ pub(super) struct InfoOptions {
 
 /// What is done with images, under `image`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum ImageVerb {
     /// List images
     #[command(visible_alias = "list")]
@@ -210,6 +218,7 @@ pub(super) enum ImageVerb {
 
 /// What is done with networks, under `network`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum NetworkVerb {
     /// Make a bridge network with a subnet of its own
     Create(NetworkCreate),
@@ -241,6 +250,8 @@ mod tests {
 
     #[test]
     fn words_and_flags_do_not_clash() {
-        Arguments::command().debug_assert();
+        let mut command = Arguments::command();
+        command.build();
+        command.debug_assert();
     }
 }

@@ -3,10 +3,12 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Command};
+use clap::{ArgAction, Args as _, Command};
 
-/// Verbs whose words after the first belong to a program.
-const CARRIERS: [&str; 3] = ["run", "create", "exec"];
+use super::{CreateOptions, ExecOptions, RunOptions};
+
+/// The group in which the verbs of containers are, too.
+const GROUP: &str = "container";
 
 /// Puts `--` between the flags and the words for the program.
 pub(super) fn separated(
@@ -20,9 +22,20 @@ pub(super) fn separated(
     arguments
 }
 
+/// Gives the flags of a verb whose words after the first belong to a program; `None` for all other verbs. Those of `root` are made only when they are parsed.
+fn carrier(verb: &str) -> Option<Command> {
+    let command = Command::new("");
+    match verb {
+        "run" => Some(RunOptions::augment_args(command)),
+        "create" => Some(CreateOptions::augment_args(command)),
+        "exec" => Some(ExecOptions::augment_args(command)),
+        _ => None,
+    }
+}
+
 /// Finds where the words for the program begin; `None` where there are none, or where `--` was written.
 fn end_of_flags(arguments: &[OsString], root: &Command) -> Option<usize> {
-    let mut command = root;
+    let mut verb = None;
     let mut rest = arguments.iter().enumerate().skip(1);
     while let Some((place, argument)) = rest.next() {
         // A word that is not text is no flag and no verb.
@@ -31,14 +44,13 @@ fn end_of_flags(arguments: &[OsString], root: &Command) -> Option<usize> {
             return None;
         }
         if word.len() > 1 && word.starts_with('-') {
-            if takes_next(word, command) {
+            if takes_next(word, verb.as_ref().unwrap_or(root)) {
                 rest.next();
             }
-            continue;
-        }
-        match command.find_subcommand(word) {
-            Some(verb) => command = verb,
-            None => return CARRIERS.contains(&command.get_name()).then_some(place + 1),
+        } else if verb.is_some() {
+            return Some(place + 1);
+        } else if word != GROUP {
+            verb = Some(carrier(word)?);
         }
     }
     None
