@@ -118,8 +118,8 @@ pub enum Ownership {
 
 /// Makes the directories for a new container's changes and names the layers below.
 ///
-/// The root directory of a merged file system is that of its uppermost layer, so the new one looks like the image's. An image without
-/// layers gets an empty one, since overlayfs wants at least one below.
+/// The root directory of a merged file system is that of its uppermost layer, so the new one looks like the image's. Below the image lies what
+/// containers have mounted on, so that it need not be made anew in the changes of each.
 ///
 /// # Errors
 /// [`ImageError::Kernel`].
@@ -131,12 +131,7 @@ pub fn overlay(
     let place = layout.container(container);
     let layers = image.layers.iter().rev();
     let mut lowers: Vec<_> = layers.map(|layer| layout.layer(layer.chain).join("diff")).collect();
-    if lowers.is_empty() {
-        let empty = place.join("lower");
-        files::make_private_dir(&place)?;
-        files::make_dir(&empty)?;
-        lowers.push(empty);
-    }
+    lowers.push(mount_points(layout)?);
     let (upper, work) = (written(layout, container), place.join("work"));
     for directory in [&upper, &work] {
         files::make_private_dir(directory)?;
@@ -145,6 +140,24 @@ pub fn overlay(
         files::make_alike(&upper, topmost)?;
     }
     Ok(Overlay { lowers, upper, work })
+}
+
+/// Gives the layer with the places that every container has something mounted on; makes it if it is not there.
+fn mount_points(layout: &Layout) -> Result<PathBuf, ImageError> {
+    let place = layout.mount_points();
+    let (etc, last) = (place.join("etc"), place.join("sys"));
+    if !files::exists(&last) {
+        // Two processes may do so at once; the last one is there when all are. Nobody else looks in.
+        files::make_private_dir(place.parent().unwrap_or(&place))?;
+        for directory in [&place, &etc, &place.join("dev"), &place.join("proc")] {
+            files::make_dir(directory)?;
+        }
+        for file in ["hosts", "resolv.conf", "hostname"] {
+            files::write(&etc.join(file), "")?;
+        }
+        files::make_dir(&last)?;
+    }
+    Ok(place)
 }
 
 /// Gives the directory of what a container has written over its image.

@@ -62,6 +62,10 @@ impl Layout {
     pub fn layer(&self, chain: ChainId) -> PathBuf {
         self.data_root.join("layers").join(chain.0.hex())
     }
+    /// Gives the lowest layer of every container: empty files and directories where each has something mounted.
+    pub fn mount_points(&self) -> PathBuf {
+        self.data_root.join("mount-points/diff")
+    }
     /// Gives the directory where unfinished blobs and layers are made, and removed ones wait to be deleted.
     pub fn staging(&self) -> PathBuf {
         self.data_root.join("staging")

@@ -263,7 +263,9 @@ fn a_container_gets_directories_that_look_like_its_image() {
     let image = place.only(&docker(&[&base, &top], "over"));
     let id = ContainerId::from_bytes([1; 32]);
     let made = overlay(&place.layout, &image, id).unwrap();
-    assert_eq!(made.lowers, [place.diff(&image, 1), place.diff(&image, 0)]);
+    let below = place.layout.mount_points();
+    assert_eq!(made.lowers, [place.diff(&image, 1), place.diff(&image, 0), below.clone()]);
+    assert!(below.join("etc/hosts").is_file() && below.join("sys").is_dir());
     assert_eq!(made.upper.metadata().unwrap().permissions().mode() & 0o7777, 0o711);
     assert!(made.work.is_dir());
 }
