@@ -15,6 +15,7 @@
 //! | `filter` | what `--filter` asks for |
 //! | `later` | Docker's words and flags that are not here yet |
 //! | `whole` | `version` and `info` |
+//! | `timings` | where the time of a start went |
 //! | `demo` | a starter image, three containers, two networks |
 
 mod arguments;
@@ -33,10 +34,11 @@ mod output;
 mod registries;
 mod table;
 mod template;
+mod timings;
 mod transfer;
 mod whole;
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use arguments::{Arguments, Command, ContainerGroup, SystemVerb};
 
@@ -49,6 +51,10 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// Where relative paths begin.
     pub directory: PathBuf,
+    /// When this program began, by [`engine::now`].
+    pub begun: Duration,
+    /// When it had been loaded, by the same clock.
+    pub loaded: Duration,
 }
 
 /// Where the user wants the store; defaults are `main`'s business.
@@ -72,6 +78,13 @@ pub enum Outcome {
         /// Whether only ASCII is to be drawn.
         ascii: bool,
     },
+}
+
+/// Guesses from the arguments whether a container will be started.
+pub fn may_start(arguments: impl Iterator<Item = OsString>) -> bool {
+    // Behind the options of the program itself, and the word of a group.
+    let words = arguments.skip(1).take(6);
+    words.into_iter().any(|word| word == "run" || word == "start")
 }
 
 /// Reads the arguments and does what they say. `open` is called once it is clear that an engine is needed, before any thread

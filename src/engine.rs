@@ -39,6 +39,7 @@ use std::{
     fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 pub use credentials::Kept;
@@ -52,7 +53,7 @@ use crate::{
     monitor::Nascent,
     network::Place,
     store::{Layout, Store},
-    sys::files,
+    sys::{clock, files},
 };
 pub use crate::{
     image::{Archive, Loaded, Progress, Pulled, Pushed},
@@ -129,6 +130,11 @@ pub enum Force {
 /// What the kernel says, with the path.
 pub fn read_file(path: &std::path::Path) -> Result<Vec<u8>> {
     Ok(files::read(path)?)
+}
+
+/// Reads the clock that [`Mark`](crate::model::Mark)s tell of, for front ends.
+pub fn now() -> Duration {
+    clock::now()
 }
 
 /// The engine: the one thing a front end holds.

@@ -14,7 +14,7 @@ use estiba::{
         self, Engine, EngineConfig, EngineError, ErrorKind, Privilege, Proxies, RegistryFiles,
     },
     monitor, oci,
-    sys::userns,
+    sys::{clock, userns},
     tui,
 };
 
@@ -25,21 +25,34 @@ const AUTHORITIES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+/// This very program.
+const PROGRAM: &str = "/proc/self/exe";
 
 fn main() -> ExitCode {
+    let begun = clock::begun();
+    let loaded = clock::now();
     if env::args_os().next().as_deref() == Some(OsStr::new(monitor::ROLE)) {
         return monitor::main();
     }
     if let Some(arguments) = oci::arguments(env::args_os()) {
         return ExitCode::from(oci::run(arguments, &around_runtime()));
     }
+    // It loads meanwhile; a wrong guess costs one process that ends at once.
+    let monitor = if cli::may_start(env::args_os()) && userns::is_root_of_machine() {
+        monitor::foresee(Path::new(PROGRAM)).ok()
+    } else {
+        None
+    };
     let surroundings = Surroundings {
         variables: env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         directory: env::current_dir().unwrap_or_else(|_gone| PathBuf::from("/")),
+        begun,
+        loaded,
     };
-    match cli::run(env::args_os(), &surroundings, |roots| open(roots, &surroundings)) {
+    let open = |roots| open(roots, &surroundings).map(|engine| engine.with_monitor(monitor));
+    match cli::run(env::args_os(), &surroundings, open) {
         Outcome::Exit(code) => ExitCode::from(code),
         Outcome::Screen { engine, ascii } => open_screen(engine, ascii, &surroundings),
     }
@@ -82,7 +95,7 @@ fn open(roots: Roots, surroundings: &Surroundings) -> engine::Result<Engine> {
     Engine::open(EngineConfig {
         data_root,
         run_root,
-        program: PathBuf::from("/proc/self/exe"),
+        program: PathBuf::from(PROGRAM),
         privilege,
         registries: registry_files(surroundings),
     })

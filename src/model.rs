@@ -16,6 +16,7 @@
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
 //! | `usage` | [`Usage`] |
+//! | `timing` | [`Step`], [`Mark`] |
 //! | `units` | sizes and spans of time as people read and write them |
 
 mod container;
@@ -27,6 +28,7 @@ mod network;
 mod platform;
 mod reference;
 mod resources;
+mod timing;
 pub mod units;
 mod usage;
 
@@ -45,6 +47,7 @@ pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError};
 pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
+pub use timing::{Mark, Step, waterfall};
 pub use usage::Usage;
 
 /// A point in time, UTC, to the nanosecond.

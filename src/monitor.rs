@@ -1,6 +1,6 @@
 //! The one process that stays with each container.
 //!
-//! A monitor is this binary, executed under another name ([`ROLE`]) by [`spawn()`] and handled in `main` before anything else. It has one thread and no
+//! A monitor is this binary, executed under another name ([`ROLE`]) by [`spawn()`] or [`foresee()`] and handled in `main` before anything else. It has one thread and no
 //! tokio, and it knows the container's start, streams, log and end; it outlives whoever started it. It makes the container and, when it gets its word to go, starts it,
 //! copies the standard streams between the container, its log and the clients on its socket, and at the end gives back what it held, writes
 //! down how the container ended, tells those who wait, and leaves.
@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     client::Client,
-    launch::{Begun, Launched, Nascent, spawn},
+    launch::{Launched, Nascent, foresee, spawn},
     role::main,
     session::{Session, SessionEnd},
 };

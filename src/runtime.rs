@@ -87,9 +87,11 @@ use std::{
     fmt,
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::PathBuf,
+    time::Duration,
 };
 
 use oci_spec::runtime::Spec;
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     check::take_out_ungrantable,
@@ -177,6 +179,17 @@ pub struct Running {
     pub pidfd: OwnedFd,
     /// The master side of its terminal.
     pub terminal: Option<OwnedFd>,
+    /// When it had done what, if it told.
+    pub progress: Option<Progress>,
+}
+
+/// When a process had done what before its program, by `sys::clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Its mounts were made.
+    pub mounted: Duration,
+    /// It had the user, rights and limits of the program.
+    pub armed: Duration,
 }
 
 impl RuntimeError {
@@ -301,8 +314,8 @@ impl Created {
         }
         // If it has ended already, the next line hears why.
         drop(say(&self.channel, &Order::Start, None));
-        let terminal = self.settled()?;
-        Ok(Running { process: self.process, pidfd: self.child.keep()?, terminal })
+        let (terminal, progress) = self.settled()?;
+        Ok(Running { process: self.process, pidfd: self.child.keep()?, terminal, progress })
     }
 }
 
@@ -312,13 +325,13 @@ impl Created {
     /// # Errors
     /// As [`Created::start`].
     pub fn ready(self) -> Result<Ready, RuntimeError> {
-        let terminal = self.settled()?;
+        let (terminal, _) = self.settled()?;
         let Self { process, child, channel, .. } = self;
         Ok(Ready { process, terminal, child, channel })
     }
 
     /// Waits until it has gone as far as it goes by itself, and hands on who is to decide about calls; gives its terminal.
-    fn settled(&self) -> Result<Option<OwnedFd>, RuntimeError> {
+    fn settled(&self) -> Result<(Option<OwnedFd>, Option<Progress>), RuntimeError> {
         await_execution(&self.channel, self.child.pidfd(), |listener: OwnedFd| {
             let filter = self.seccomp.as_ref();
             let delivered = filter.map(|filter| filter.deliver(listener.as_fd(), self.process.pid));

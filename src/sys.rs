@@ -13,6 +13,7 @@ pub mod bpf;
 pub mod caps;
 pub mod cgroup;
 pub mod channel;
+pub mod clock;
 pub mod clone;
 pub mod command;
 pub mod copy;

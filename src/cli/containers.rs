@@ -12,11 +12,11 @@ use super::{
         AttachOptions, ContainerGroup, ContainerVerb, CreateOptions, ExecOptions, LogOptions,
         RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
-    failure, foreground, inspect, output, registries,
+    failure, foreground, inspect, output, registries, timings,
 };
 use crate::{
     engine::{Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
-    model::Container,
+    model::{Container, Mark, Step},
 };
 
 /// How long `logs -f` waits before it asks whether the container still lives.
@@ -82,7 +82,7 @@ pub(super) fn run(
     surroundings: &Surroundings,
     options: Box<RunOptions>,
 ) -> Result<u8> {
-    let detach = options.detach;
+    let (detach, shows_timings) = (options.detach, options.timings);
     if !detach
         && options.container.wants_typing()
         && let Some(code) = foreground::without_terminal()
@@ -92,13 +92,23 @@ pub(super) fn run(
     let choice = options.container.choice();
     let request = options.container.into_request(surroundings)?;
     engine.foresee_start();
+    let mut marks =
+        vec![Mark { step: Step::Load, at: surroundings.loaded }, timings::mark(Step::Resolve)];
     let container = registries::create(engine, &request, &choice)?;
-    if detach {
-        engine.start(container.id)?;
+    marks.push(timings::mark(Step::Record));
+    let code = if detach {
+        marks.extend(engine.start(container.id)?);
         output::line(container.id.hex());
-        return Ok(0);
+        0
+    } else {
+        let code = foreground::start(engine, &container, &mut marks)?;
+        marks.push(timings::mark(Step::Run));
+        code
+    };
+    if shows_timings {
+        timings::print(surroundings.begun, marks);
     }
-    foreground::start(engine, &container)
+    Ok(code)
 }
 
 /// Makes a container.
@@ -140,7 +150,10 @@ fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
     if !options.attach && !options.interactive {
         return Ok(each(engine, &options.names, |container| {
             // As Docker: what runs need not be started.
-            if container.state.is_live() { Ok(()) } else { engine.start(container.id) }
+            if container.state.is_live() {
+                return Ok(());
+            }
+            engine.start(container.id).map(drop)
         }));
     }
     let [name] = options.names.as_slice() else {
@@ -149,7 +162,7 @@ fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
             "only one container can be started with -a",
         ));
     };
-    foreground::start(engine, &engine.container(name)?)
+    foreground::start(engine, &engine.container(name)?, &mut Vec::new())
 }
 
 fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {

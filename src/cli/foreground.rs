@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::output;
 use crate::{
     engine::{Engine, EngineError, ErrorKind, Result, Session, SessionEnd},
-    model::{Container, ContainerId, ExecRequest, Exit},
+    model::{Container, ContainerId, ExecRequest, Exit, Mark},
 };
 
 /// Signals that a container without a terminal gets in the caller's place, as Docker's `--sig-proxy`.
@@ -34,10 +34,11 @@ pub(super) fn without_terminal() -> Option<u8> {
     Some(1)
 }
 
-/// Starts a container and stays with it; gives its exit code.
-pub(super) fn start(engine: &Engine, container: &Container) -> Result<u8> {
+/// Starts a container and stays with it; gives its exit code, and adds when which step of that was over.
+pub(super) fn start(engine: &Engine, container: &Container, marks: &mut Vec<Mark>) -> Result<u8> {
     let signals = hold_back(container.config.tty)?;
-    let session = engine.start_attached(container.id)?;
+    let (session, steps) = engine.start_attached(container.id)?;
+    marks.extend(steps);
     watch_signals(engine, container, signals);
     stay(session, container.config.tty, container.config.open_stdin)
 }

@@ -1,29 +1,28 @@
 //! How a container is started.
 //!
-//! A start is a plan (nothing touched), one transaction that claims the container and leases its addresses, a monitor, and a
-//! second transaction that says it runs. Until that is confirmed to the monitor, the monitor holds back the record of its end,
-//! so the journal never says `die` before `start`.
+//! A start is a plan (nothing touched), one transaction that claims the container and leases its addresses, and a monitor, which writes down
+//! that the container runs, and later how it ended: one writer, so the journal never says `die` before `start`.
 
 use std::sync::PoisonError;
 
 use super::{
     Engine, EngineError, ErrorKind, Force, Result,
-    containers::{attributes, cgroup_name, existing},
+    containers::{cgroup_name, existing},
     lifecycle::check_allows,
     spec,
 };
 use crate::{
     image,
     model::{
-        Container, ContainerId, Endpoint, Image, MountKind, Network, NetworkMode, Occurrence,
-        State, Subject, Timestamp, Verb,
+        Container, ContainerId, Endpoint, Image, Mark, MountKind, Network, NetworkMode, State,
+        Step, Verb,
     },
-    monitor::{self, Launch, Launched},
+    monitor::{self, Launch, Launched, Nascent},
     network, runtime,
     store::{Processes, Records, RecordsMut},
     sys::{
         cgroup::{Cgroup, Reach},
-        files,
+        clock, files,
         process::{ProcessId, boot_id},
     },
 };
@@ -31,20 +30,31 @@ use crate::{
 impl Engine {
     /// Executes a monitor ahead of a start that is about to come: it loads while the caller makes the container. The next start takes it.
     pub fn foresee_start(&self) {
-        // If it cannot be executed, the start says so.
-        let monitor = monitor::spawn(&self.config().program).ok();
-        *self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = monitor;
+        let mut foreseen = self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner);
+        if foreseen.is_none() {
+            // If it cannot be executed, the start says so.
+            *foreseen = monitor::spawn(&self.config().program).ok();
+        }
     }
 
-    /// Claims the container, leases its addresses and brings up its monitor, which then waits.
-    pub(super) fn launch(&self, id: ContainerId) -> Result<Launched> {
-        let claimant = claimant()?;
+    /// Gives the engine a monitor for its next start.
+    #[must_use]
+    pub fn with_monitor(self, monitor: Option<Nascent>) -> Self {
+        *self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = monitor;
+        self
+    }
+
+    /// Claims the container, leases its addresses and brings up its monitor, which then waits; says when that was written down.
+    pub(super) fn launch(&self, id: ContainerId) -> Result<(Launched, Mark)> {
         let foreseen = self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner).take();
         // It is loaded while the records are read and written.
         let monitor = match foreseen {
             Some(monitor) => monitor,
             None => monitor::spawn(&self.config().program)?,
         };
+        // Until it is known which process the monitor is, this one answers for the container: if it is killed, the next one sees that.
+        let answering = monitor.process().map_or_else(ProcessId::current, Ok)?;
+        let claimant = Processes { boot: boot_id()?, monitor: answering, init: None };
         let (container, image, networks) = self.store().write(|records| {
             let mut container = existing(records, id)?;
             check_allows(&container, Verb::Start)?;
@@ -55,6 +65,7 @@ impl Engine {
             records.set_processes(id, Some(&claimant))?;
             Ok::<_, EngineError>((container, image, networks))
         })?;
+        let claimed = Mark { step: Step::Record, at: clock::now() };
         let undo = StartUndo {
             engine: self,
             container: id,
@@ -63,11 +74,14 @@ impl Engine {
         };
         let launch = self.launch_of(container, &image, networks)?;
         let launched = monitor.launch(&launch)?;
-        let processes = Processes { monitor: launched.process(), ..claimant };
-        self.store()
-            .write(|records| Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?))?;
+        if launched.process() != answering {
+            let processes = Processes { monitor: launched.process(), ..claimant };
+            self.store().write(|records| {
+                Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?)
+            })?;
+        }
         undo.keep();
-        Ok(launched)
+        Ok((launched, claimed))
     }
 
     /// Puts together everything the monitor needs, and makes the directories it works in.
@@ -100,38 +114,6 @@ impl Engine {
             container,
         })
     }
-
-    /// Lets the monitor start the program, records that it runs, and confirms that to the monitor.
-    pub(super) fn go(&self, id: ContainerId, launched: Launched) -> Result<()> {
-        let monitor = launched.process();
-        let begun = launched.go()?;
-        self.store().write(|records| record_start(records, id, monitor, begun.init()))?;
-        begun.recorded();
-        Ok(())
-    }
-}
-
-/// Until there is a monitor, this process answers for the container: if it is killed, the next one sees that.
-fn claimant() -> Result<Processes> {
-    Ok(Processes { boot: boot_id()?, monitor: ProcessId::current()?, init: None })
-}
-
-/// Says in the records that a container runs, unless somebody removed it or it ended meanwhile.
-fn record_start(
-    records: &mut RecordsMut<'_>,
-    id: ContainerId,
-    monitor: ProcessId,
-    init: ProcessId,
-) -> Result<()> {
-    let Some(container) = records.container(id)?.filter(|found| found.state == State::Starting)
-    else {
-        return Ok(());
-    };
-    let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
-    records.set_processes(id, Some(&processes))?;
-    records.set_state(id, &State::Running { started: Timestamp::now(), paused: false })?;
-    records.journal(Subject::Container, &id.hex(), Occurrence::Start, attributes(&container))?;
-    Ok(())
 }
 
 /// Leases an address in each network of a container.

@@ -11,10 +11,11 @@ use super::{
     Launch, MonitorError, ROLE,
     channel::Channel,
     protocol::{Instruction, Report},
+    role,
 };
 use crate::{
-    model::ContainerId,
-    sys::{At as _, SysError, files, process::ProcessId, sealed},
+    model::{ContainerId, Mark},
+    sys::{At as _, SysError, files, process::ProcessId, sealed, spawn as processes},
 };
 
 /// A monitor that listens on its socket and waits for its word to go.
@@ -25,11 +26,13 @@ pub struct Launched {
     channel: Channel,
 }
 
-/// A monitor that is being executed and waits to be told what to do. If this value is dropped, it ends.
+/// A monitor that comes up and waits to be told what to do. If this value is dropped, it ends.
 #[derive(Debug)]
 pub struct Nascent {
     channel: Channel,
-    started: Started,
+    /// If it is this process's child.
+    process: Option<ProcessId>,
+    started: Option<Started>,
 }
 
 /// The process that was started. It forks and leaves, and what goes on is nobody's child: it does not become a zombie of the caller.
@@ -53,7 +56,20 @@ pub fn spawn(program: &Path) -> Result<Nascent, MonitorError> {
         .spawn()
         .map(Started)
         .at_path("execute", program)?;
-    Ok(Nascent { channel: Channel::new(ours), started })
+    Ok(Nascent { channel: Channel::new(ours), process: None, started: Some(started) })
+}
+
+/// Executes `program` as a monitor that stays this process's child, and does not even wait for that: it loads, and makes ready what it can, while the caller reads
+/// its arguments and opens the store. For the beginning of `main`, while there is one thread.
+///
+/// # Errors
+/// [`MonitorError::Kernel`].
+pub fn foresee(program: &Path) -> Result<Nascent, MonitorError> {
+    // The child seals it: to close that again is to wait for all processors.
+    let arguments = [role::NAME, role::NEAR];
+    let (process, channel) = processes::start_apart(|| sealed::seal(program), &arguments)?;
+    let channel = Channel::new(UnixStream::from(channel));
+    Ok(Nascent { channel, process: Some(process), started: None })
 }
 
 impl Drop for Started {
@@ -64,13 +80,18 @@ impl Drop for Started {
 }
 
 impl Nascent {
+    /// Gives its process, if that is known yet.
+    pub const fn process(&self) -> Option<ProcessId> {
+        self.process
+    }
+
     /// Hands it `launch`, and returns when its socket listens.
     ///
     /// # Errors
     /// [`MonitorError::Start`] with what it could not do, [`MonitorError::Gone`] when it died.
     pub fn launch(self, launch: &Launch) -> Result<Launched, MonitorError> {
         let id = launch.container.id;
-        let Self { mut channel, started } = self;
+        let Self { mut channel, started, .. } = self;
         let sent = channel.send(&Instruction::Launch(Box::new(launch.clone())));
         drop(started);
         match sent.and_then(|()| channel.receive()) {
@@ -88,39 +109,19 @@ impl Launched {
         self.process
     }
 
-    /// Lets it start the container and returns when the program has been executed.
+    /// Lets it start the container and returns, with when which step was over, once the program has been executed and it is written down that it runs.
     /// If this value is dropped before, the monitor undoes everything and ends.
     ///
     /// # Errors
     /// [`MonitorError::Start`] when it was not, and everything is undone and recorded; [`MonitorError::Gone`] when the monitor died.
-    pub fn go(mut self) -> Result<Begun, MonitorError> {
+    pub fn go(mut self) -> Result<Vec<Mark>, MonitorError> {
         let sent = self.channel.send(&Instruction::Go);
         match sent.and_then(|()| self.channel.receive()) {
-            Ok(Some(Report::Ready(init))) => Ok(Begun { init, channel: self.channel }),
+            Ok(Some(Report::Ready(marks))) => Ok(marks),
             Ok(Some(Report::Failed(failure))) => Err(MonitorError::Start(failure)),
             Ok(Some(Report::Listening(_)) | None) => Err(MonitorError::Gone(self.id)),
             Err(error) => Err(lost(self.id, error)),
         }
-    }
-}
-
-/// A container whose program has been executed, until it is written down that it runs. If this value is dropped before, the monitor writes that down.
-#[derive(Debug)]
-pub struct Begun {
-    init: ProcessId,
-    channel: Channel,
-}
-
-impl Begun {
-    /// Gives the container's first process.
-    pub const fn init(&self) -> ProcessId {
-        self.init
-    }
-
-    /// Tells the monitor that it is written down.
-    pub fn recorded(mut self) {
-        // A monitor that is gone has nothing left to write down.
-        drop(self.channel.send(&Instruction::Recorded));
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Launch, StartFailure};
 use crate::{
-    model::{Endpoint, ExecRequest, Exit, Network},
+    model::{Endpoint, ExecRequest, Exit, Mark, Network},
     sys::{process::ProcessId, tty::WindowSize},
 };
 
@@ -66,10 +66,8 @@ pub(super) trait Message: Sized {
 pub(super) enum Instruction {
     /// What to attend to; first.
     Launch(Box<Launch>),
-    /// Let the container begin; second.
+    /// Let the container begin; last.
     Go,
-    /// It is written down that it runs; last. Who leaves without saying so leaves that to the monitor.
-    Recorded,
 }
 
 /// What a monitor answers to the one who launched it.
@@ -77,8 +75,8 @@ pub(super) enum Instruction {
 pub(super) enum Report {
     /// The socket listens; this is the monitor's process.
     Listening(ProcessId),
-    /// The program has been executed; this is the container's first process.
-    Ready(ProcessId),
+    /// The program has been executed, and that is written down; when which step was over.
+    Ready(Vec<Mark>),
     /// It was not, and everything is as before.
     Failed(StartFailure),
 }

@@ -1,4 +1,4 @@
-//! Writing down how a container ended. The store is open only for that: a monitor that waits must not cost a database.
+//! Writing down how a container ended. The store is open only for that, and while an early end is likely: a monitor that waits must not cost a database.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,31 +16,26 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Writes down that a container runs, unless somebody did, or it was removed. Whoever reads meanwhile finds that it is about to start.
+/// Writes down that a container runs, unless it was removed meanwhile; gives the store, open.
 pub(super) fn record_start(
     container: &Container,
     layout: &Layout,
     init: ProcessId,
     started: Timestamp,
-) {
-    let write = || -> Result<(), StoreError> {
-        let monitor = ProcessId::current()?;
-        let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
-        Store::open(layout.clone())?.write(|records| {
-            let recorded = records.container(container.id)?;
-            if recorded.is_none_or(|recorded| recorded.state != State::Starting) {
-                return Ok(());
-            }
-            records.set_processes(container.id, Some(&processes))?;
-            records.set_state(container.id, &State::Running { started, paused: false })?;
-            journal(records, container, Occurrence::Start, None)
-        })
-    };
-    for attempt in 1..=ATTEMPTS {
-        if write().is_ok() || (attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err()) {
-            break;
+) -> Result<Store, StoreError> {
+    let monitor = ProcessId::current()?;
+    let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
+    let mut store = Store::open(layout.clone())?;
+    store.write(|records| {
+        let recorded = records.container(container.id)?;
+        if recorded.is_none_or(|recorded| recorded.state != State::Starting) {
+            return Ok(());
         }
-    }
+        records.set_processes(container.id, Some(&processes))?;
+        records.set_state(container.id, &State::Running { started, paused: false })?;
+        journal(records, container, Occurrence::Start, None)
+    })?;
+    Ok(store)
 }
 
 /// Writes a line about a container into the journal.
@@ -70,10 +65,11 @@ pub(super) struct Ended<'a> {
 
 impl Ended<'_> {
     /// Writes it down, and leaves in `held` what is not needed any more: the run directory, and everything when it was asked to remove itself.
-    pub(super) fn record(&self, held: &mut Held) {
+    /// `open` is the store if it is open already.
+    pub(super) fn record(&self, held: &mut Held, mut open: Option<Store>) {
         let finished = Timestamp::now();
         for attempt in 1..=ATTEMPTS {
-            let is_written = self.write(held, finished).is_ok();
+            let is_written = self.write(held, finished, open.take()).is_ok();
             if is_written || (attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err()) {
                 break;
             }
@@ -81,19 +77,24 @@ impl Ended<'_> {
         self.hide_run_dir(held);
     }
 
-    fn write(&self, held: &mut Held, finished: Timestamp) -> Result<(), StoreError> {
-        let mut store = Store::open(self.layout.clone())?;
+    fn write(
+        &self,
+        held: &mut Held,
+        finished: Timestamp,
+        open: Option<Store>,
+    ) -> Result<(), StoreError> {
+        let mut store = open.map_or_else(|| Store::open(self.layout.clone()), Ok)?;
         store.write(|records| {
             let id = self.container.id;
-            let state = records.container(id)?.map(|recorded| recorded.state);
-            let live = state.filter(State::is_live);
-            if let Some(state) = &live {
-                self.change(records, state, finished)?;
+            let recorded = records.container(id)?;
+            let is_live = recorded.is_some_and(|recorded| recorded.state.is_live());
+            if is_live {
+                self.change(records, finished)?;
             }
             // Within the transaction: nobody can start the container again before its directory is gone, and nobody who finds no
             // monitor reads that it runs. If this process is killed next, no directory is without a record or a dead owner in its name.
             self.hide_run_dir(held);
-            if live.is_some() && self.container.config.auto_remove {
+            if is_live && self.container.config.auto_remove {
                 let [ended, _] = self.layout.ended();
                 held.hide(&self.layout.container(id), &ended);
             }
@@ -108,17 +109,8 @@ impl Ended<'_> {
         }
     }
 
-    fn change(
-        &self,
-        records: &mut RecordsMut<'_>,
-        state: &State,
-        finished: Timestamp,
-    ) -> Result<(), StoreError> {
+    fn change(&self, records: &mut RecordsMut<'_>, finished: Timestamp) -> Result<(), StoreError> {
         let id = self.container.id;
-        if self.started.is_some() && matches!(state, State::Starting) {
-            // It ended before the one who started it could write down that it runs.
-            self.journal(records, Occurrence::Start)?;
-        }
         records.set_state(
             id,
             &State::Exited { started: self.started, finished, exit: self.exit.clone() },

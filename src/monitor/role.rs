@@ -1,9 +1,15 @@
 //! The life of a monitor, from its first instruction to its last.
 
 use std::{
+    env,
+    ffi::CStr,
     io,
-    os::{fd::AsFd as _, unix::net::UnixStream},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     process::ExitCode,
+    time::{Duration, Instant},
 };
 
 use nix::sys::{
@@ -17,36 +23,56 @@ use super::{
     held::Held,
     protocol::{Instruction, Reply, Report},
     record::Ended,
-    start::{make, start},
+    start::{make, mark, start},
     ward::Ward,
     watch::Watch,
 };
 use crate::{
-    model::{Exit, NetworkMode},
+    model::{Exit, NetworkMode, Step},
     network::{self, Place},
-    sys::{At as _, Result, files, process::ProcessId, socket, spawn, userns},
+    sys::{At as _, Result, files, namespace, process::ProcessId, socket, spawn, userns},
 };
+
+/// How long a monitor stays ready for its container's end: most that end at all do so at once. After that it gives back all memory that waiting does not
+/// take, and what it needs again comes back by page faults, which would be most of the time between the end of a short program and its record.
+const READY: Duration = Duration::from_secs(1);
+
+/// What its process is called once it stands alone: the kernel keeps 15 letters.
+const COMMAND: &CStr = c"estiba-mon";
+
+/// [`ROLE`](super::ROLE), to be executed.
+pub(super) const NAME: &CStr = c"estiba-monitor";
+
+/// The argument of a monitor that was executed ahead of a start and stays its caller's child.
+pub(super) const NEAR: &CStr = c"near";
 
 /// Is the monitor: called by `main` when `argv[0]` is [`ROLE`](super::ROLE), before any thread exists.
 pub fn main() -> ExitCode {
-    match spawn::stand_alone(c"estiba-mon") {
-        Ok(spawn::Side::Started) => ExitCode::SUCCESS,
-        Ok(spawn::Side::Alone { channel }) => {
-            match attend(Channel::new(UnixStream::from(channel))) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            }
-        }
-        // Nobody listens to this process but by its channel, whose end says enough.
-        Err(_) => ExitCode::FAILURE,
+    let is_near =
+        env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes() == NEAR.to_bytes());
+    let attended = if is_near {
+        // While the caller reads its arguments and opens the store. Without it, one is made with the container.
+        spawn::stand_by(COMMAND).map(|channel| attend(channel, namespace::make_network().ok()))
+    } else {
+        spawn::stand_alone(COMMAND).map(|side| match side {
+            spawn::Side::Started => Ok(()),
+            spawn::Side::Alone { channel } => attend(channel, None),
+        })
+    };
+    // Nobody listens to this process but by its channel, whose end says enough.
+    match attended {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }
 
-/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end.
-fn attend(mut channel: Channel) -> io::Result<()> {
+/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end. `network` is a namespace for it.
+fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
+    let mut channel = Channel::new(UnixStream::from(channel));
     let Some(Instruction::Launch(launch)) = channel.receive()? else {
         return Ok(());
     };
+    let mut marks = vec![mark(Step::Monitor)];
     let mut held = Held::default();
     let mut watch = match prepare(&launch, &mut held) {
         Ok(watch) => watch,
@@ -58,7 +84,7 @@ fn attend(mut channel: Channel) -> io::Result<()> {
     let process = ProcessId::current().map_err(|error| error.source)?;
     let told = channel.send(&Report::Listening(process));
     // While the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
-    let made = make(&launch, &mut held);
+    let made = make(&launch, network, &mut held, &mut marks);
     if told.is_err() || !wait_for_go(&mut channel, &mut watch).unwrap_or(false) {
         drop(made);
         held.release();
@@ -68,7 +94,7 @@ fn attend(mut channel: Channel) -> io::Result<()> {
         held.clear();
         return told;
     }
-    let started = made.and_then(|made| start(&launch, made, &mut held));
+    let started = made.and_then(|made| start(&launch, made, &mut held, &mut marks));
     let ward = match started {
         Ok(started) => Ward::new(*launch, started, held, &mut watch),
         Err(failure) => {
@@ -82,10 +108,9 @@ fn attend(mut channel: Channel) -> io::Result<()> {
         }
     };
     // Whoever started it may have left meanwhile; the container goes on.
-    drop(channel.send(&Report::Ready(ward.init())));
-    spawn::trim_memory();
-    spawn::forget_code();
-    stay(ward, &mut watch, channel).map_err(|error| error.source)
+    drop(channel.send(&Report::Ready(marks)));
+    drop(channel);
+    stay(ward, &mut watch).map_err(|error| error.source)
 }
 
 /// Makes the run directory and listens in it, in the network place of the container's bridges.
@@ -117,24 +142,23 @@ fn record_failure(launch: &Launch, held: &mut Held, failure: &StartFailure) {
     let exit =
         Exit { code: failure.exit_code, error: Some(failure.message.clone()), ..Exit::default() };
     Ended { container: &launch.container, layout: &launch.layout, started: None, exit: &exit }
-        .record(held);
+        .record(held, None);
 }
 
-/// Stays until the container has ended. Over `starter` comes whether it was written down that the container runs.
-fn stay(mut ward: Ward, watch: &mut Watch, starter: Channel) -> Result<()> {
+/// Stays until the container has ended.
+fn stay(mut ward: Ward, watch: &mut Watch) -> Result<()> {
     let signals = listen_to_signals()?;
-    let mut starter = Some(starter);
+    let begun = Instant::now();
+    let mut is_ready = true;
     loop {
-        let mut extra = vec![signals.as_fd()];
-        extra.extend(starter.iter().map(|channel| channel.stream().as_fd()));
-        let round = watch.round(&extra, None)?;
-        if round.extra.contains(&1)
-            && let Some(mut channel) = starter.take()
-            && !matches!(channel.receive(), Ok(Some(Instruction::Recorded)))
-        {
-            ward.record_start();
+        let left = READY.saturating_sub(begun.elapsed());
+        if is_ready && left.is_zero() {
+            is_ready = false;
+            ward.settle();
             spawn::trim_memory();
+            spawn::forget_code();
         }
+        let round = watch.round(&[signals.as_fd()], is_ready.then_some(left))?;
         if !round.extra.is_empty() && is_asked_to_end(&signals) {
             ward.ask_to_stop(watch);
         }

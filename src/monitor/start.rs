@@ -1,23 +1,25 @@
 //! From a launch to a container that runs.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
-use oci_spec::runtime::{Capability, LinuxResources, Spec};
+use oci_spec::runtime::{Capability, LinuxNamespaceType, LinuxResources, Spec};
 
 use super::{
     Launch, StartFailure,
     held::Held,
     log,
+    record::record_start,
     streams::{Program, Streams},
 };
 use crate::{
-    model::{ContainerId, Endpoint, NetworkMode},
+    model::{ContainerId, Endpoint, Mark, NetworkMode, Step, Timestamp},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
+    store::Store,
     sys::{
         At as _, SysError,
         cgroup::{Cgroup, Reach, Resources},
-        files,
+        clock, files, pidfd,
         process::ProcessId,
         program,
     },
@@ -30,6 +32,10 @@ const DEFAULT_PIDS: i64 = 2048;
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) init: ProcessId,
+    /// When its program was executed.
+    pub(super) at: Timestamp,
+    /// The records, where that is written down.
+    pub(super) store: Store,
     pub(super) program: Program,
     pub(super) log: log::Writer,
     /// The spec as JSON, for programs that are executed later: a tenth of what it takes in memory.
@@ -43,15 +49,25 @@ pub(super) struct Started {
 #[derive(Debug)]
 pub(super) struct Made {
     created: Created,
+    /// Its network namespace, if it was made before.
+    network: Option<OwnedFd>,
     streams: Option<Streams>,
     log: log::Writer,
     spec: Vec<u8>,
     seccomp: seccomp::Program,
 }
 
-/// Makes everything that the container needs on this machine. What was acquired stands in `held`, also when this fails.
-pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailure> {
-    let spec = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
+/// Makes everything that the container needs on this machine, in the network namespace `ready` if there is one. What was acquired stands in `held`, also
+/// when this fails.
+pub(super) fn make(
+    launch: &Launch,
+    ready: Option<OwnedFd>,
+    held: &mut Held,
+    marks: &mut Vec<Mark>,
+) -> Result<Made, StartFailure> {
+    let text = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
+    let mut spec = launch.spec.clone();
+    let network = ready.filter(|network| joins_network(&mut spec, network));
     let resources = launch.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     held.cgroup = Cgroup::create_with(&launch.cgroup, reach(resources))?;
     limit(held.cgroup.as_ref(), resources)?;
@@ -59,6 +75,7 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
         // What nobody asked for is not missed where there is no controller for it.
         drop(held.cgroup.as_ref().map(|cgroup| cgroup.apply(&unsaid())));
     }
+    marks.push(mark(Step::Cgroup));
     let layout = &launch.layout;
     write_etc(launch, &launch.container.endpoints)?;
     let log = log::Writer::open(&layout.log(launch.container.id))?;
@@ -75,7 +92,7 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
     let mount_point = layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
     let created = runtime::create(Setup {
-        spec: &launch.spec,
+        spec: &spec,
         rootfs: Rootfs::Overlay {
             lowers: launch.lowers.clone(),
             upper: launch.upper.clone(),
@@ -92,15 +109,28 @@ pub(super) fn make(launch: &Launch, held: &mut Held) -> Result<Made, StartFailur
         gate: Gate::Channel,
         preserved: 0,
     })?;
-    Ok(Made { created, streams, log, spec, seccomp })
+    marks.push(mark(Step::Clone));
+    Ok(Made { created, network, streams, log, spec: text, seccomp })
 }
 
-/// Connects a container and lets it begin. What was acquired stands in `held`, also when this fails.
-pub(super) fn start(launch: &Launch, made: Made, held: &mut Held) -> Result<Started, StartFailure> {
-    let Made { created, streams, log, spec, seccomp } = made;
-    let network = connect(launch, &created, held)?;
+/// Connects a container, lets it begin and writes that down. What was acquired stands in `held`, also when this fails.
+pub(super) fn start(
+    launch: &Launch,
+    made: Made,
+    held: &mut Held,
+    marks: &mut Vec<Mark>,
+) -> Result<Started, StartFailure> {
+    let Made { created, network, streams, log, spec, seccomp } = made;
+    let namespace = network.as_ref().map_or_else(|| created.network_namespace(), OwnedFd::as_fd);
+    let network = connect(launch, namespace, held)?;
+    marks.push(mark(Step::Network));
     let running = created.start()?;
-    let init = running.process;
+    marks.push(mark(Step::Exec));
+    if let Some(progress) = running.progress {
+        marks.push(Mark { step: Step::Mounts, at: progress.mounted });
+        marks.push(Mark { step: Step::Seccomp, at: progress.armed });
+    }
+    let (init, at) = (running.process, Timestamp::now());
     let mut program = Program::new(init.pid, running.pidfd, streams.unwrap_or_default());
     if let Some(master) = running.terminal {
         match Streams::terminal(master, launch.container.config.open_stdin) {
@@ -111,7 +141,37 @@ pub(super) fn start(launch: &Launch, made: Made, held: &mut Held) -> Result<Star
             }
         }
     }
-    Ok(Started { init, program, log, spec, seccomp, network })
+    let recorded = record_start(&launch.container, &launch.layout, init, at);
+    marks.push(mark(Step::Record));
+    match recorded {
+        Ok(store) => Ok(Started { init, at, store, program, log, spec, seccomp, network }),
+        Err(error) => {
+            // Nobody would find it again.
+            pidfd::kill_and_reap(program.pidfd());
+            Err(StartFailure::new(&error))
+        }
+    }
+}
+
+/// Says that a step is over now.
+pub(super) fn mark(step: Step) -> Mark {
+    Mark { step, at: clock::now() }
+}
+
+/// Lets a container join a network namespace that is ready in place of one that would be made for it; tells whether it does.
+fn joins_network(spec: &mut Spec, ready: &OwnedFd) -> bool {
+    let Some(mut linux) = spec.linux().clone() else { return false };
+    let mut namespaces = linux.namespaces().clone().unwrap_or_default();
+    // One for a user namespace would have to belong to that.
+    if namespaces.iter().any(|one| one.typ() == LinuxNamespaceType::User) {
+        return false;
+    }
+    let network = namespaces.iter_mut().find(|one| one.typ() == LinuxNamespaceType::Network);
+    let Some(network) = network.filter(|network| network.path().is_none()) else { return false };
+    network.set_path(Some(format!("/proc/self/fd/{}", ready.as_raw_fd()).into()));
+    linux.set_namespaces(Some(namespaces));
+    spec.set_linux(Some(linux));
+    true
 }
 
 /// Chooses the controllers: few are quick.
@@ -158,14 +218,13 @@ fn write_etc(launch: &Launch, endpoints: &[Endpoint]) -> Result<(), StartFailure
 /// Connects the container's network namespace; gives it where further networks can be joined.
 fn connect(
     launch: &Launch,
-    created: &Created,
+    namespace: BorrowedFd<'_>,
     held: &mut Held,
 ) -> Result<Option<OwnedFd>, StartFailure> {
     let mode = &launch.container.config.network;
     if *mode == NetworkMode::Host {
         return Ok(None);
     }
-    let namespace = created.network_namespace();
     if *mode == NetworkMode::None || launch.container.endpoints.is_empty() {
         network::loopback(namespace)?;
     }

@@ -8,7 +8,7 @@ use super::{
     Launch, StartFailure,
     held::Held,
     protocol::{Joining, Reply, Request},
-    record::{Ended, record_start},
+    record::Ended,
     start::Started,
     streams::{Program, Streams},
     watch::{ClientId, Demand, Watch},
@@ -17,7 +17,7 @@ use crate::{
     model::{Container, Endpoint, ExecRequest, Exit, Timestamp},
     network::{self, Place},
     runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
-    store::Layout,
+    store::{Layout, Store},
     sys::{files, pidfd, process::ProcessId},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Ward {
     init: ProcessId,
     started: Timestamp,
     held: Held,
+    /// While an early end is likely.
+    store: Option<Store>,
 }
 
 impl Ward {
@@ -47,23 +49,22 @@ impl Ward {
             seccomp: started.seccomp,
             network: started.network,
             init: started.init,
-            started: Timestamp::now(),
+            started: started.at,
             held,
+            store: Some(started.store),
         }
     }
 
-    pub(super) const fn init(&self) -> ProcessId {
-        self.init
-    }
-
-    /// Writes down that the container runs, because the one who started it left before he did.
-    pub(super) fn record_start(&self) {
-        record_start(&self.container, &self.layout, self.init, self.started);
+    /// Closes the records until they are needed.
+    pub(super) fn settle(&mut self) {
+        self.store = None;
     }
 
     /// Does what a client asks, or says why not.
     pub(super) fn serve(&mut self, demand: Demand, watch: &mut Watch) {
         let client = demand.client;
+        // Whatever makes a process of this one must not carry a connection into it (sqlite.org/howtocorrupt.html, section 2.6).
+        self.settle();
         let served = match demand.request {
             Request::Exec(request) => match self.exec(client, &request, watch) {
                 Ok(()) => return,
@@ -181,7 +182,7 @@ impl Ward {
             started: Some(self.started),
             exit: &exit,
         }
-        .record(&mut self.held);
+        .record(&mut self.held, self.store.take());
         watch.part(&Reply::Exited(exit));
         self.held.clear();
     }

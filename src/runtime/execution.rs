@@ -3,13 +3,14 @@
 use std::{
     ffi::CString,
     os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
 };
 
 use oci_spec::runtime::{Linux, Process};
 use rustix::fs::{FileType, OFlags};
 
 use super::{
-    InitError, RuntimeError, Stdio, Tether, User, check,
+    InitError, Progress, RuntimeError, Stdio, Tether, User, check,
     error::Step as _,
     hooks::AtStart,
     protocol::{Order, Report, expect_order, say},
@@ -22,7 +23,7 @@ use super::{
 use crate::sys::{
     caps::{self, Capabilities},
     channel::Channel,
-    fifo,
+    clock, fifo,
     namespace::{self, c_string},
     program::{self, Resource},
     pty::{self, Terminal},
@@ -179,6 +180,7 @@ impl<'a> Execution<'a> {
             schedule: self.schedule,
             tether: self.tether,
             preserved: self.preserved,
+            mounted: clock::now(),
             hooks: AtStart::default(),
         })
     }
@@ -209,6 +211,7 @@ pub(super) struct Prepared<'a> {
     schedule: Schedule,
     tether: Tether,
     preserved: u32,
+    mounted: Duration,
     hooks: AtStart,
 }
 
@@ -253,7 +256,8 @@ impl Prepared<'_> {
         let done = self
             .arm(channel, wait)
             .and_then(|()| self.run_hooks())
-            .and_then(|()| say(channel, &Report::Executing, None))
+            .map(|()| Progress { mounted: self.mounted, armed: clock::now() })
+            .and_then(|progress| say(channel, &Report::Executing(progress), None))
             // The last thing, so that it need not allow what this process still does.
             .and_then(|()| self.filter_if(self.no_new_privileges, channel));
         match done {

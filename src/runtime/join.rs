@@ -48,8 +48,8 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
         let filter = setup.seccomp.map(|filter| filter.deliver(listener.as_fd(), process.pid));
         filter.unwrap_or(Ok(())).map_err(RuntimeError::from)
     };
-    let terminal = await_execution(&channel, child.pidfd(), deliver)?;
-    Ok(Running { process, pidfd: child.keep()?, terminal })
+    let (terminal, progress) = await_execution(&channel, child.pidfd(), deliver)?;
+    Ok(Running { process, pidfd: child.keep()?, terminal, progress })
 }
 
 /// What a further program joins by itself.

@@ -11,7 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{InitError, RuntimeError};
+use super::{InitError, Progress, RuntimeError};
 use crate::sys::{channel::Channel, pidfd};
 
 /// What the monitor says.
@@ -37,7 +37,7 @@ pub(super) enum Report {
     /// Here is where calls wait for a decision.
     Listener,
     /// All is set up; the next thing is `execve(2)`.
-    Executing,
+    Executing(Progress),
     /// All is set up; the next thing is the gate.
     Waiting,
     /// A step failed.
@@ -94,15 +94,16 @@ pub(super) fn expect_order(channel: &Channel, order: &Order) -> Result<(), InitE
     }
 }
 
-/// Waits, in the parent, until the program is executed, or its process waits at the gate, or it will never be; gives the terminal's master side.
+/// Waits, in the parent, until the program is executed, or its process waits at the gate, or it will never be; gives the terminal's master side and how
+/// it got there.
 /// `on_listener` gets the descriptor at which calls wait that the filter hands on.
 pub(super) fn await_execution(
     channel: &Channel,
     child: BorrowedFd<'_>,
     on_listener: impl Fn(OwnedFd) -> Result<(), RuntimeError>,
-) -> Result<Option<OwnedFd>, RuntimeError> {
+) -> Result<(Option<OwnedFd>, Option<Progress>), RuntimeError> {
     let mut terminal = None;
-    let mut executing = false;
+    let mut progress = None;
     while let Some((report, descriptor)) = hear::<Report>(channel)? {
         match report {
             Report::Terminal => terminal = descriptor,
@@ -111,8 +112,8 @@ pub(super) fn await_execution(
                     on_listener(descriptor)?;
                 }
             }
-            Report::Executing => executing = true,
-            Report::Waiting => return Ok(terminal),
+            Report::Executing(reached) => progress = Some(reached),
+            Report::Waiting => return Ok((terminal, None)),
             // Whoever runs no hooks has not asked for these.
             Report::Mounted | Report::Hooked => {}
             Report::Failed(error) => return Err(error.into()),
@@ -121,8 +122,8 @@ pub(super) fn await_execution(
             }
         }
     }
-    if executing {
-        return Ok(terminal);
+    if progress.is_some() {
+        return Ok((terminal, progress));
     }
     Err(InitError::Died(pidfd::ending(child).unwrap_or_default()).into())
 }
@@ -133,9 +134,12 @@ fn misunderstood(reason: &dyn std::fmt::Display) -> InitError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd as _;
+    use std::{os::fd::AsFd as _, time::Duration};
 
     use super::*;
+
+    const EXECUTING: Report =
+        Report::Executing(Progress { mounted: Duration::ZERO, armed: Duration::ZERO });
 
     fn reports(reports: &[Report]) -> Result<Option<OwnedFd>, RuntimeError> {
         let (parent, child) = Channel::pair().unwrap();
@@ -146,13 +150,13 @@ mod tests {
             say(&child, report, descriptor).unwrap();
         }
         drop(child);
-        await_execution(&parent, parent.as_fd(), |_| Ok(()))
+        await_execution(&parent, parent.as_fd(), |_| Ok(())).map(|(terminal, _)| terminal)
     }
 
     #[test]
     fn silence_after_executing_means_executed() {
-        assert!(reports(&[Report::Executing]).unwrap().is_none());
-        assert!(reports(&[Report::Terminal, Report::Executing]).unwrap().is_some());
+        assert!(reports(&[EXECUTING]).unwrap().is_none());
+        assert!(reports(&[Report::Terminal, EXECUTING]).unwrap().is_some());
     }
 
     #[test]
@@ -168,7 +172,7 @@ mod tests {
         let error = reports(&[Report::Failed(InitError::Abandoned)]).unwrap_err();
         assert!(matches!(error, RuntimeError::Init(InitError::Abandoned)));
         let error = reports(&[
-            Report::Executing,
+            EXECUTING,
             Report::Program {
                 program: "foo".to_owned(),
                 reason: "no such file or directory".to_owned(),

@@ -39,6 +39,19 @@ pub fn unshare_cgroup() -> Result<()> {
     nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).at("unshare", "the control group namespace")
 }
 
+/// Makes a network namespace; this process stays in its own.
+///
+/// # Errors
+/// What the kernel says.
+pub fn make_network() -> Result<OwnedFd> {
+    let place = Path::new("/proc/self/ns/net");
+    let own = open(place)?;
+    nix::sched::unshare(CloneFlags::CLONE_NEWNET).at("unshare", "the network namespace")?;
+    let made = open(place);
+    enter(own, CloneFlags::CLONE_NEWNET)?;
+    made
+}
+
 /// Makes a time namespace whose clocks are set off as `offsets` say (lines of clock, seconds, nanoseconds), and enters it (`time_namespaces(7)`).
 ///
 /// # Errors

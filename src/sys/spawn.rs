@@ -1,8 +1,13 @@
 //! What a process does to stand alone, and what it owes to its children.
 
 use std::{
+    ffi::CStr,
+    fs::OpenOptions,
     io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::Path,
 };
 
@@ -13,10 +18,10 @@ use nix::{
         stat::{Mode, umask},
         wait::{WaitPidFlag, waitpid},
     },
-    unistd::{ForkResult, Pid, chdir, dup2_stdin, fork, setsid},
+    unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, setsid},
 };
 
-use super::{At as _, Result, SysError, files};
+use super::{At as _, Result, SysError, files, namespace, process::ProcessId};
 
 /// On which side of [`stand_alone`] this process is.
 #[derive(Debug)]
@@ -35,13 +40,60 @@ pub enum Side {
 ///
 /// # Errors
 /// What the kernel says.
-pub fn stand_alone(name: &std::ffi::CStr) -> Result<Side> {
+pub fn stand_alone(name: &CStr) -> Result<Side> {
     close_inherited(0)?;
     // SAFETY: this process has one thread, so the child inherits no lock that is held.
     let forked = unsafe { fork() }.at("fork", "this process")?;
     if let ForkResult::Parent { .. } = forked {
         return Ok(Side::Started);
     }
+    Ok(Side::Alone { channel: leave_caller(name)? })
+}
+
+/// Executes a program, which the child opens, in a child of this process, with its end of a channel as standard input and nowhere as output, without
+/// environment; gives it and the other end, at once: what goes wrong shows as an end of the channel. For the beginning of `main`: while there is one thread.
+///
+/// # Errors
+/// What the kernel says of making the child.
+pub fn start_apart(
+    program: impl FnOnce() -> Result<OwnedFd>,
+    arguments: &[&CStr],
+) -> Result<(ProcessId, OwnedFd)> {
+    let (ours, theirs) = UnixStream::pair().at("make", "a pair of sockets")?;
+    // Not the way of `Command`, which waits until the program is executed.
+    // SAFETY: this process has one thread, so the child inherits no lock that is held.
+    let forked = unsafe { fork() }.at("fork", "this process")?;
+    if let ForkResult::Parent { child } = forked {
+        return Ok((ProcessId::of(child.as_raw())?, ours.into()));
+    }
+    let nowhere = files::open_with(Path::new("/dev/null"), OpenOptions::new().write(true));
+    let failed = nowhere
+        .and_then(|nowhere| {
+            dup2_stdout(&nowhere).at("replace", "standard output")?;
+            dup2_stderr(&nowhere).at("replace", "standard error")?;
+            dup2_stdin(&theirs).at("replace", "standard input")
+        })
+        .and_then(|()| {
+            let program = program()?;
+            let name = namespace::c_string(&files::name_of(&program))?;
+            execve(&name, arguments, &[] as &[&CStr; 0]).at("execute", "this program")
+        });
+    let code = i32::from(failed.is_err());
+    // SAFETY: ends this process without running the parent's exit handlers.
+    unsafe { libc::_exit(code) }
+}
+
+/// As [`stand_alone`], but this process stays its caller's child. Gives what was standard input.
+///
+/// # Errors
+/// What the kernel says.
+pub fn stand_by(name: &CStr) -> Result<OwnedFd> {
+    close_inherited(0)?;
+    leave_caller(name)
+}
+
+/// Leaves what the caller's session, directory and masks would do to this process; gives what was standard input.
+fn leave_caller(name: &CStr) -> Result<OwnedFd> {
     let channel = io::stdin().as_fd().try_clone_to_owned().at("duplicate", "standard input")?;
     dup2_stdin(files::open(Path::new("/dev/null"))?).at("replace", "standard input")?;
     setsid().at("begin", "a session")?;
@@ -49,7 +101,7 @@ pub fn stand_alone(name: &std::ffi::CStr) -> Result<Side> {
     umask(Mode::from_bits_truncate(0o022));
     prctl::set_child_subreaper(true).at("become", "a sub-reaper")?;
     prctl::set_name(name).at("name", "this process")?;
-    Ok(Side::Alone { channel })
+    Ok(channel)
 }
 
 /// Closes what the one who executed this process left open, but for the standard streams and the `kept` descriptors after them

@@ -198,7 +198,7 @@ fn keep_reading(engine: &Engine, outbox: &Sender<Msg>) -> Result<()> {
 /// Does a task from its first step to its last.
 fn done(engine: &Engine, task: Task) -> Result<()> {
     match task {
-        Task::Start(id) => engine.start(id),
+        Task::Start(id) => engine.start(id).map(drop),
         Task::Stop(id) => engine.stop(id, GRACE).map(drop),
         Task::Restart(id) => engine.restart(id, GRACE),
         Task::Kill(id) => engine.kill(id, KILL),
@@ -219,7 +219,7 @@ fn done(engine: &Engine, task: Task) -> Result<()> {
         Task::RemoveNetworks(ids) => ids.into_iter().try_for_each(|id| engine.remove_network(id)),
         Task::Run(request) => {
             let container = engine.create(&request)?;
-            engine.start(container.id)
+            engine.start(container.id).map(drop)
         }
         Task::CreateNetwork(request) => engine.create_network(&request).map(drop),
     }

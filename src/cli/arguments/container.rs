@@ -25,6 +25,9 @@ pub(in crate::cli) struct RunOptions {
     /// Run it in the background and print its id
     #[arg(short, long)]
     pub(in crate::cli) detach: bool,
+    /// Say at the end where the time went
+    #[arg(long)]
+    pub(in crate::cli) timings: bool,
     #[command(flatten)]
     pub(in crate::cli) container: ContainerOptions,
 }

@@ -112,7 +112,7 @@ impl Scene {
         exit: &Exit,
     ) -> (Option<Container>, Vec<(Occurrence, Option<String>)>) {
         Ended { container: &self.container, layout: &self.layout, started, exit }
-            .record(&mut self.held);
+            .record(&mut self.held, None);
         self.held.clear();
         assert!(!files::exists(&self.layout.container_run(self.container.id)));
         let id = self.container.id;
@@ -155,15 +155,6 @@ fn an_end_is_written_down_with_everything_that_ends_with_it() {
     let code = Some("137".to_owned());
     assert_eq!(told, [(Occurrence::Oom, None), (Occurrence::Die, code)]);
     assert!(files::exists(&scene.layout.container(scene.container.id)));
-}
-
-#[test]
-fn an_end_that_overtook_the_record_of_the_start_tells_both() {
-    let mut scene = scene(&State::Starting, false);
-    let (container, told) = scene.end(Some(Timestamp::UNIX_EPOCH), &Exit::default());
-    assert_eq!(container.unwrap().state.word(), "exited");
-    let code = Some("0".to_owned());
-    assert_eq!(told, [(Occurrence::Start, None), (Occurrence::Die, code)]);
 }
 
 #[test]

@@ -10,7 +10,8 @@ fn request(line: &str) -> CreateContainer {
         Arguments::read(words.map(Into::into)).unwrap_or_else(|error| panic!("{line}: {error}"));
     let Some(Command::Create(options)) = parsed.command else { panic!("{line}") };
     let variables = [("PASSED".to_owned(), "on".to_owned())].into();
-    let surroundings = Surroundings { variables, directory: "/here".into() };
+    let surroundings =
+        Surroundings { variables, directory: "/here".into(), ..Surroundings::default() };
     options.container.into_request(&surroundings).unwrap()
 }
 
