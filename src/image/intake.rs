@@ -173,7 +173,10 @@ impl Admission<'_> {
             if let Some(staged) = self.staged.get(layer) {
                 self.make_way(records, staged)?;
                 layers.push(staged.layer);
-                blobs.push(staged.path.join("blob"));
+                // Another image that came with this one may have taken it into place a moment ago.
+                let blob = staged.path.join("blob");
+                let is_placed = !files::exists(&blob);
+                blobs.push(if is_placed { self.layout.blob(staged.layer.blob) } else { blob });
             } else if let Some(layer) = stored(self.layout, records, layer)? {
                 layers.push(layer);
                 blobs.push(self.layout.blob(layer.blob));

@@ -249,3 +249,27 @@ fn the_manifest_for_this_machine_is_chosen() {
     let error = place.refused(&oci.tar());
     assert!(error.contains("plan9/mips"), "{error}");
 }
+
+#[test]
+fn images_of_one_docker_archive_share_their_layers() {
+    let place = place();
+    let shared = Tar::new().file("shared", b"x").end();
+    let own = Tar::new().file("own", b"y").end();
+    let configs = [config(&[&shared]), config(&[&shared, &own])];
+    let manifest = serde_json::json!([
+        { "Config": "1.json", "RepoTags": ["one:1"], "Layers": ["a.tar"] },
+        { "Config": "2.json", "RepoTags": ["two:1"], "Layers": ["a.tar", "b.tar"] },
+    ]);
+    let archive = Tar::new()
+        .file("1.json", &configs[0])
+        .file("2.json", &configs[1])
+        .file("a.tar", &shared)
+        .file("b.tar", &own)
+        .file("manifest.json", manifest.to_string().as_bytes())
+        .end();
+    assert_eq!(place.load(&archive).unwrap().len(), 2);
+    let layers: Vec<usize> = place.images().iter().map(|image| image.layers.len()).collect();
+    assert_eq!(layers.iter().sum::<usize>(), 3);
+    let blobs = estiba::sys::files::list(&place.layout.data_root.join("blobs/sha256")).unwrap();
+    assert_eq!(blobs.len(), 6, "two layers, two configs, two manifests");
+}
