@@ -269,3 +269,38 @@ fn a_cancelled_pull_ends_at_once_and_leaves_nothing() {
     assert_eq!(host.ok(&["images", "-q"]), "");
     assert_tidy(&host);
 }
+
+#[test]
+fn a_pull_that_was_killed_is_gone_on_with() {
+    let host = host();
+    let Some(server) = Server::start(&host, Kind::Open) else { return };
+    let Filled { digest, layers, config } = filled(&host, &server);
+    let stalls = Arc::new(AtomicBool::new(true));
+    let stalling = Arc::clone(&stalls);
+    let proxy = Proxy::start(&server.address, move |request| {
+        // One of the two layers comes whole.
+        let is_last = request.is_blob() && request.number > 4;
+        if is_last && stalling.load(Ordering::SeqCst) { Fate::Stall } else { Fate::Pass }
+    });
+    let mut child =
+        host.command(&["pull", &proxy.name("app:1")]).stdout(Stdio::null()).spawn().unwrap();
+    eventually("one layer is here, the other stalls, and all that came is written", || {
+        let written: u64 =
+            partials(&host).iter().map(|path| path.metadata().map_or(0, |it| it.len())).sum();
+        let stalls = proxy.seen().iter().any(|request| request.number > 4 && request.moved == 1000);
+        let is_whole =
+            proxy.seen().iter().any(|request| request.is_blob() && request.moved > 250_000);
+        stalls && is_whole && written + config == proxy.blob_bytes()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(host.ok(&["images", "-q"]), "");
+    stalls.store(false, Ordering::SeqCst);
+    assert!(host.ok(&["pull", &proxy.name("app:1")]).contains(&digest));
+    assert_eq!(
+        proxy.blob_bytes(),
+        layers + 2 * config,
+        "each byte of the layers once, in both tries"
+    );
+    assert_tidy(&host);
+}
