@@ -148,6 +148,7 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Login(options) => registries::login(engine, &options),
         Command::Logout(options) => registries::logout(engine, &options),
         Command::Load(options) => images::load(engine, &options),
+        Command::Save(options) => images::save(engine, &options),
         Command::Tag(options) => images::tag(engine, &options),
         Command::Rmi(options) => Ok(images::remove(engine, &options)),
         Command::Untag { names } => Ok(images::untag(engine, &names)),

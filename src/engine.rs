@@ -10,6 +10,7 @@
 //! | `alter` | update, rename, pause, unpause |
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
 //! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
+//! | `archives` | save |
 //! | `transfers` | pull, push, login, logout |
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
@@ -19,6 +20,7 @@
 //! | `session` | standard streams, logs and the bell, as the front ends hold them |
 
 mod alter;
+mod archives;
 mod containers;
 mod credentials;
 mod error;
@@ -42,6 +44,7 @@ use std::{
     time::Duration,
 };
 
+pub use archives::Destination;
 pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
 pub use registries::{Proxies, RegistryFiles};

@@ -19,7 +19,7 @@
 //! | `supply` | what gives the blobs of layers: `source`, `remote` |
 //! | `intake` | the whole way in, from either |
 //! | `load`, `pull` | of an archive; of a registry |
-//! | `push` | to a registry |
+//! | `push`, `save` | out: to a registry; into an archive |
 //! | `staging` | where unfinished and removed things lie |
 //! | `index`, `compare` | what is in a layer, and what it does to those below |
 //!
@@ -36,6 +36,7 @@ mod pull;
 mod push;
 mod remote;
 mod resolve;
+mod save;
 mod source;
 mod staging;
 mod stream;
@@ -53,6 +54,7 @@ pub use index::layer_index;
 pub use load::load;
 pub use pull::{Pulled, Wish, pull};
 pub use push::{Pushed, push};
+pub use save::save;
 pub use staging::{delete_staged, set_aside};
 
 use crate::{

@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(super) use container::{CreateOptions, ExecOptions, RunOptions};
 pub(super) use image::{
     HistoryOptions, ImagesOptions, InspectKind, InspectOptions, LoadOptions, RemoveImages,
-    TagOptions,
+    SaveOptions, TagOptions,
 };
 pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
@@ -92,6 +92,8 @@ pub(super) enum Command {
     Logout(LogoutOptions),
     /// Load images from an OCI layout or a docker-archive
     Load(LoadOptions),
+    /// Save images into an archive
+    Save(SaveOptions),
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images: a name, and with the last one the data
@@ -206,6 +208,8 @@ pub(super) enum ImageVerb {
     Push(PushOptions),
     /// Load images from an OCI layout or a docker-archive
     Load(LoadOptions),
+    /// Save images into an archive
+    Save(SaveOptions),
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images

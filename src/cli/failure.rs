@@ -144,7 +144,7 @@ mod tests {
                 "estiba: unknown command: frobnicate\nSee 'estiba container --help'",
                 1,
             ),
-            ("save x", "estiba: 'save' is not here yet\nhint: images", 1),
+            ("import x", "estiba: 'import' is not here yet\nhint: images", 1),
             ("image prune", "estiba: 'prune' is not here yet", 1),
             ("ps --frob", "estiba: unknown flag: --frob\nSee 'estiba ps --help'", 125),
             ("run -p 80:80 img", "estiba: -p: published ports come later", 125),

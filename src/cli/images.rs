@@ -1,12 +1,15 @@
 //! The verbs of images.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    arguments::{HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, RemoveImages, TagOptions},
+    arguments::{
+        HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, RemoveImages, SaveOptions,
+        TagOptions,
+    },
     containers::for_all,
     filter::Filters,
     inspect,
@@ -14,7 +17,7 @@ use super::{
     output, registries,
 };
 use crate::{
-    engine::{Archive, Engine, Force, Result},
+    engine::{Archive, Destination, Engine, EngineError, ErrorKind, Force, Result},
     model::{HistoryEntry, Image, ImageReference, units},
 };
 
@@ -24,6 +27,7 @@ pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
         ImageVerb::Pull(options) => registries::pull(engine, &options),
         ImageVerb::Push(options) => registries::push(engine, &options),
         ImageVerb::Load(options) => load(engine, &options),
+        ImageVerb::Save(options) => save(engine, &options),
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),
         ImageVerb::History(options) => history(engine, &options),
@@ -49,6 +53,22 @@ pub(super) fn load(engine: &Engine, options: &LoadOptions) -> Result<u8> {
             output::line(format!("Loaded image: {reference}"));
         }
     }
+    Ok(0)
+}
+
+/// Saves images into an archive.
+pub(super) fn save(engine: &Engine, options: &SaveOptions) -> Result<u8> {
+    if let Some(path) = &options.output {
+        engine.save(&options.names, Destination::Path(path))?;
+        return Ok(0);
+    }
+    let mut stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        let message = "an archive is not for a terminal";
+        return Err(EngineError::new(ErrorKind::Invalid, message)
+            .hint("name a file with -o, or send the output somewhere"));
+    }
+    engine.save(&options.names, Destination::Stream(&mut stdout))?;
     Ok(0)
 }
 
@@ -78,10 +98,7 @@ pub(super) fn untag(engine: &Engine, names: &[String]) -> u8 {
     for_all(names, |name| {
         let reference: ImageReference =
             name.parse().map_err(|error: crate::model::ReferenceError| {
-                crate::engine::EngineError::new(
-                    crate::engine::ErrorKind::Invalid,
-                    error.to_string(),
-                )
+                EngineError::new(ErrorKind::Invalid, error.to_string())
             })?;
         engine.untag(&reference)?;
         output::line(format!("Untagged: {reference}"));

@@ -3,7 +3,7 @@
 /// Verbs, and what to do meanwhile.
 const VERBS: &[(&[&str], &str)] = &[
     (&["search"], "see what a registry has with: estiba manifest inspect IMAGE"),
-    (&["save", "export", "import"], "images come in with: estiba load -i FILE"),
+    (&["export", "import"], "images come in with: estiba load -i FILE"),
     (
         &["build", "buildx", "commit", "builder"],
         "load an image that was built elsewhere: estiba load -i FILE",

@@ -135,6 +135,7 @@ impl From<ImageError> for EngineError {
             ImageError::Kernel(cause) => cause.into(),
             ImageError::Store(cause) => cause.into(),
             ImageError::Registry(cause) => cause.into(),
+            ImageError::Write(_) => Self::new(ErrorKind::Storage, error.to_string()),
             ImageError::Form(_)
             | ImageError::Read(_)
             | ImageError::Missing(_)

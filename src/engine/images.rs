@@ -171,7 +171,7 @@ fn steps(image: &Image) -> Vec<(HistoryEntry, u64)> {
 }
 
 /// Finds an image, and the name by which it was found if it was a name.
-fn find(records: &Records<'_>, name: &str) -> Result<(ImageId, Option<ImageReference>)> {
+pub(super) fn find(records: &Records<'_>, name: &str) -> Result<(ImageId, Option<ImageReference>)> {
     if let Ok(reference) = name.parse::<ImageReference>()
         && let Some(id) = records.image_by_reference(&reference)?
     {
@@ -180,10 +180,9 @@ fn find(records: &Records<'_>, name: &str) -> Result<(ImageId, Option<ImageRefer
     let hex = name.strip_prefix("sha256:").unwrap_or(name);
     let candidates = if hex.is_empty() { Vec::new() } else { records.images_beginning(hex)? };
     only_one("image", name, &candidates).map(|id| (id, None)).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => error.hint(
-            other_tags(records, name)
-                .unwrap_or_else(|| "load one with: estiba load -i FILE".to_owned()),
-        ),
+        ErrorKind::NotFound => error.hint(other_tags(records, name).unwrap_or_else(|| {
+            "fetch it with: estiba pull, or load it: estiba load -i FILE".to_owned()
+        })),
         _ => error,
     })
 }

@@ -24,6 +24,9 @@ pub enum ImageError {
     /// The archive ends early, or cannot be read.
     #[error("the archive cannot be read: {0}")]
     Read(#[source] io::Error),
+    /// An archive cannot be written.
+    #[error("the archive cannot be written: {0}")]
+    Write(#[source] io::Error),
     /// Something that the archive refers to is not in it.
     #[error("the archive refers to {}, which is not in it", printable(.0))]
     Missing(String),

@@ -3,6 +3,7 @@
 mod archives;
 mod hostile;
 mod layers;
+mod saved;
 
 use std::{collections::BTreeMap, os::unix::fs::MetadataExt as _, path::Path};
 

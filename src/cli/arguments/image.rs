@@ -54,6 +54,17 @@ pub(in crate::cli) struct LoadOptions {
     pub(in crate::cli) quiet: bool,
 }
 
+/// The flags of `save`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SaveOptions {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// Names or ids; a name without a tag means all its tags
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
 /// The arguments of `tag`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TagOptions {
