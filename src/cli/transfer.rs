@@ -88,9 +88,10 @@ impl Transfer {
                 }
             }
             Self::Bars { all, bars } => {
-                let bar = bars
-                    .entry(object.clone())
-                    .or_insert_with(|| all.add(ProgressBar::new(0).with_prefix(object.clone())));
+                let bar = bars.entry(object.clone()).or_insert_with(|| {
+                    let bar = ProgressBar::new(0).with_style(style(MOVING));
+                    all.add(bar.with_prefix(object.clone()))
+                });
                 bar.set_message(word);
                 if let Some(total) = total {
                     bar.set_style(style(MOVING));
