@@ -99,9 +99,11 @@ pub fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<OsString
 
 /// Does what the arguments say and gives the exit code. For the beginning of `main`: this process must have one thread.
 pub fn run(arguments: Vec<OsString>, surroundings: &Surroundings) -> u8 {
+    // Also of arguments that are not understood callers read in their log.
+    let named = failure::named_log(&arguments, &surroundings.directory);
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
-        Err(message) => return failure::usage(&message),
+        Err(message) => return failure::usage(&message, &named),
     };
     let context = Context {
         around: surroundings,
@@ -133,6 +135,9 @@ fn dispatch(context: &Context<'_>, verb: Verb) -> Result<u8, Failure> {
         Verb::Update(options) => resources::update(context, &options),
         Verb::Spec { bundle, rootless } => template::write(context, bundle.as_deref(), rootless),
         Verb::Features => features::print(),
+        Verb::Checkpoint(_) | Verb::Restore(_) => Err(Failure::new(
+            "checkpoint and restore are refused: this runtime does not write containers down and take them up again (use runc or crun, with criu)",
+        )),
     }
 }
 

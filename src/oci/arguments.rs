@@ -139,6 +139,18 @@ pub(super) enum Verb {
     },
     /// Print what this runtime can do
     Features,
+    /// Refused: containers are not written down and taken up again
+    Checkpoint(Unheard),
+    /// Refused: containers are not written down and taken up again
+    Restore(Unheard),
+}
+
+/// Words of a verb that is refused whatever they say.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(super) struct Unheard {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -264,17 +276,47 @@ pub(super) struct Update {
     pub(super) cpuset_mems: Option<String>,
     #[arg(long)]
     pub(super) cpu_idle: Option<i64>,
-    /// Bytes
-    #[arg(long, allow_hyphen_values = true)]
+    /// Bytes, or with k, m, g, t; -1 is no limit
+    #[arg(long, allow_hyphen_values = true, value_parser = bytes)]
     pub(super) memory: Option<i64>,
-    #[arg(long, allow_hyphen_values = true)]
+    /// The same
+    #[arg(long, allow_hyphen_values = true, value_parser = bytes)]
     pub(super) memory_reservation: Option<i64>,
-    /// Memory and swap together, in bytes; -1 is no limit
-    #[arg(long, allow_hyphen_values = true)]
+    /// Memory and swap together; the same
+    #[arg(long, allow_hyphen_values = true, value_parser = bytes)]
     pub(super) memory_swap: Option<i64>,
     #[arg(long, allow_hyphen_values = true)]
     pub(super) pids_limit: Option<i64>,
     pub(super) id: String,
+}
+
+/// Reads a size as Docker's `units.RAMInBytes` does: units are powers of 1024, and may end in `b` or `ib`.
+fn bytes(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no size like 1048576, 64m or 1.5g");
+    let lower = text.trim().to_ascii_lowercase();
+    if let Some(rest) = lower.strip_prefix('-') {
+        return rest.parse::<u64>().map(|_| -1).map_err(|_no_number| wrong());
+    }
+    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+    let (number, unit) = lower.split_at(end);
+    let letter = unit.trim().trim_end_matches("ib").trim_end_matches('b');
+    let power = match letter {
+        "" => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        "p" => 5,
+        _ => return Err(wrong()),
+    };
+    let factor = 1024_i64.pow(power);
+    if let Ok(whole) = number.parse::<i64>() {
+        return whole.checked_mul(factor).ok_or_else(wrong);
+    }
+    let (whole, part) = number.split_once('.').ok_or_else(wrong)?;
+    let scale = u32::try_from(part.len()).ok().and_then(|digits| 10_i64.checked_pow(digits));
+    let digits: i64 = format!("{whole}{part}").parse().map_err(|_no_number| wrong())?;
+    digits.checked_mul(factor).zip(scale).map(|(size, scale)| size / scale).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -311,6 +353,25 @@ mod tests {
         }
         let Verb::Exec(exec) = parse("exec -e A=b a sh -c -e").verb else { panic!() };
         assert_eq!((exec.env.len(), exec.command.len()), (1, 3));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [
+            ("1048576", 1 << 20),
+            ("64m", 64 << 20),
+            ("64MB", 64 << 20),
+            ("1GiB", 1 << 30),
+            ("1.5g", 3 << 29),
+            ("0", 0),
+            ("-1", -1),
+            ("2b", 2),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for wrong in ["", "m", "1x", "1.m.5", "--1", "9999999999999g", "1m5", "-m"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

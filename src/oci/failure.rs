@@ -1,6 +1,11 @@
 //! What callers read of an error: conmon and people on standard error, containerd and podman in the log file.
 
-use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use super::{arguments::LogFormat, output};
 use crate::{
@@ -85,10 +90,34 @@ fn line(format: LogFormat, (level, message): (&str, &str), time: &str) -> String
     }
 }
 
+/// Finds the log that arguments name which may be wrong otherwise.
+pub(super) fn named_log(arguments: &[OsString], directory: &Path) -> Log {
+    let value = |flag: &str| {
+        let mut all = arguments.iter().filter_map(|argument| argument.to_str());
+        let with_sign = format!("{flag}=");
+        while let Some(argument) = all.next() {
+            if argument == flag {
+                return all.next();
+            }
+            if let Some(value) = argument.strip_prefix(&with_sign) {
+                return Some(value);
+            }
+        }
+        None
+    };
+    let is_json = value("--log-format") == Some("json");
+    let format = if is_json { LogFormat::Json } else { LogFormat::Text };
+    Log { path: value("--log").map(|path| directory.join(path)), format }
+}
+
 /// Tells that the arguments were not understood, or what was asked for about them; gives the exit code.
-pub(super) fn usage(message: &clap::Error) -> u8 {
+pub(super) fn usage(message: &clap::Error, log: &Log) -> u8 {
     // The pipe is closed, then; there is nobody to tell.
     let _told = message.print();
+    if message.use_stderr() && log.path.is_some() {
+        let text = message.to_string();
+        log.write("error", text.lines().next().unwrap_or_default());
+    }
     u8::from(message.use_stderr())
 }
 

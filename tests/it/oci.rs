@@ -222,6 +222,12 @@ fn what_can_fail_fails_when_a_container_is_made() {
     assert!(yard.fails(1, "create --no-pivot ID").contains("--no-pivot"));
     assert!(yard.fails(1, "create --bundle /does/not ID").contains("not found"));
     assert!(yard.fails(1, "create ../ID").contains("invalid container ID"));
+    for verb in ["checkpoint --image-path /x", "restore -d --bundle /x"] {
+        assert!(yard.fails(1, &format!("{verb} ID")).contains("refused"), "{verb}");
+    }
+    yard.fails(1, "--log ../usage --log-format json create --no-such-flag ID");
+    let line: Value = serde_json::from_str(&yard.text("usage")).unwrap();
+    assert!(line["msg"].as_str().unwrap().contains("--no-such-flag"), "{line}");
     assert!(yard.fails(1, "--systemd-cgroup create ID").contains("no systemd"));
     assert!(yard.fails(1, "create --preserve-fds 50 ID").contains("descriptor"));
     yard.assert_nothing_left();
@@ -311,7 +317,7 @@ fn limits_hold_and_change() {
         line["data"]["memory"]["usage"]["limit"].as_u64().unwrap()
     };
     assert_eq!(limit(), 64 << 20);
-    yard.ok("update --memory 104857600 --memory-swap 209715200 ID");
+    yard.ok("update --memory 100m --memory-swap 209715200 ID");
     assert_eq!(limit(), 100 << 20);
     yard.ok("pause ID");
     // Standing still does not keep it from being ended.

@@ -21,7 +21,7 @@ T
 }
 containerd_clear() {
   local id
-  for id in $(con tasks ls -q); do con tasks rm -f "$id" >/dev/null || true; done
+  for id in $(con tasks ls -q); do con tasks rm -f "$id" >/dev/null 2>&1 || true; done
   for id in $(con containers ls -q); do con containers rm "$id"; done
 }
 containerd_down() { kill "$(cat "$base/containerd.pid")"; }
@@ -97,5 +97,5 @@ containerd_checkpoint_refused() {
 containerd_remove_all() {
   containerd_clear
   same "$(con tasks ls -q)" ''
-  same "$(find /sys/fs/cgroup -mindepth 3 -type d -path "*/$group/*" | grep -v libpod | head -n 1)" ''
+  same "$(groups_left)" ''
 }

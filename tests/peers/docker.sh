@@ -152,5 +152,5 @@ docker_live_restore() {
 docker_remove_all() {
   dock ps -aq | xargs -r docker -H "unix://$base/docker.sock" rm -f
   same "$(dock ps -aq)" ''
-  same "$(find /sys/fs/cgroup -mindepth 3 -type d -path "*/$group/*" | grep -v libpod | head -n 1)" ''
+  same "$(groups_left)" ''
 }

@@ -158,6 +158,6 @@ podman_preserved_fds() { same "$(prun --rm --preserve-fds 1 $image sh -c 'cat <&
 podman_remove_all() {
   pod rm -fa -t 0
   same "$(pod ps -aq)" ''
-  same "$(find /sys/fs/cgroup -mindepth 2 -type d -path "*/$group/libpod-*" | head -n 1)" ''
+  same "$(groups_left)" ''
   same "$(grep -c "$base/pod/overlay/.*/merged" /proc/self/mountinfo || true)" 0
 }
