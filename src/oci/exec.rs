@@ -176,7 +176,26 @@ fn numbers(text: &str) -> Result<(u32, Option<u32>), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// CVE-2026-30892: what is taken for a user is that user, to the last character. Seen to fail without `is_plain`: "+0" was user 0.
+        #[test]
+        fn cve_2026_30892_a_user_is_what_was_written(text in "[0-9:+ -]{1,6}") {
+            if let Ok((uid, gid)) = numbers(&text) {
+                let written = gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}"));
+                // Zeros in front change nothing.
+                let plain: Vec<String> = text
+                    .split(':')
+                    .map(|part| part.trim_start_matches('0'))
+                    .map(|part| if part.is_empty() { "0".to_owned() } else { part.to_owned() })
+                    .collect();
+                prop_assert_eq!(plain.join(":"), written);
+            }
+        }
+    }
 
     #[test]
     fn users_are_numbers_and_nothing_else() {

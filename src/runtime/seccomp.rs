@@ -191,6 +191,8 @@ struct Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -199,7 +201,10 @@ mod tests {
         let cache = folder.path().join("cache");
         let program = Program::default_for(&[], &cache).unwrap();
         let [path] = files::list(&cache).unwrap().try_into().unwrap();
+        let inode = || files::open(&path).unwrap().metadata().unwrap().ino();
+        let first = inode();
         assert_eq!(Program::default_for(&[], &cache).unwrap(), program);
+        assert_eq!(inode(), first, "what is there is not compiled again");
         for spoilt in [&b""[..], b"short", &[7; 400]] {
             files::write(&path, spoilt).unwrap();
             assert_eq!(Program::default_for(&[], &cache).unwrap(), program);

@@ -221,3 +221,95 @@ fn every_test_file_is_compiled() {
         }
     }
 }
+
+/// Files of the runtime that open paths of the host, and which: everything else is a path of a container.
+const OPENS_PATHS_OF_THE_HOST: [(&str, &str); 7] = [
+    ("runtime/check.rs", "what this machine has"),
+    ("runtime/defaults.rs", "its own ids, and which processors there are"),
+    ("runtime/devices.rs", "where sysfs says that a device is"),
+    ("runtime/init.rs", "its own attributes in the host's /proc"),
+    ("runtime/rootfs.rs", "the root itself"),
+    ("runtime/rootfs/base.rs", "the root itself, and the layers that it is made of"),
+    ("runtime/seccomp.rs", "filters that were compiled"),
+];
+
+/// How a path can be opened that is not resolved in a root.
+const OPENS: [&str; 9] = [
+    "files::",
+    "fs::read",
+    "fs::write",
+    "File::open",
+    "File::create",
+    "OpenOptions",
+    "openat",
+    "fs::open",
+    "fcntl::open",
+];
+
+/// The path of a file below `src`.
+fn below_src(source: &Source) -> String {
+    source.path.strip_prefix(root().join("src")).unwrap().display().to_string()
+}
+
+/// Most escapes begin with a path of a container that is joined to one of the host and opened: here nothing but `sys::root` and `sys::beneath` resolves such paths.
+#[test]
+fn paths_of_containers_are_resolved_by_descriptor_only() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !is_test(source)) {
+        let file = below_src(source);
+        let is_listed = OPENS_PATHS_OF_THE_HOST.iter().any(|(known, _)| *known == file);
+        let opens: Vec<&&str> = OPENS.iter().filter(|word| source.code.contains(**word)).collect();
+        if source.room == "runtime" && opens.iter().any(|word| **word != "files::" || !is_listed) {
+            wrong.push(format!("{file} opens a path: {opens:?}"));
+        }
+        if is_listed && opens.is_empty() {
+            wrong.push(format!("{file} opens no path of the host any more"));
+        }
+        let resolves =
+            ["RESOLVE_", "ResolveFlags", "openat2"].iter().any(|w| source.code.contains(w));
+        if resolves && !["sys/root.rs", "sys/beneath.rs"].contains(&file.as_str()) {
+            wrong.push(format!("{file} resolves paths of containers"));
+        }
+        // Where in a container something is: of the runtime alone, and never added to a path.
+        for name in ["target", "workdir", "cwd", "destination", "directory_name"] {
+            for start in ["join(", "join(&", "push(&"] {
+                for owner in ["", "self.", "mount.", "planned.", "config.", "process."] {
+                    let words = format!(".{start}{owner}{name}");
+                    if source.code.contains(&format!("{words})"))
+                        || source.code.contains(&format!("{words}()"))
+                    {
+                        wrong.push(format!("{file} says {words}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// CVE-2019-14271: what enters a container looks nobody up by way of libraries, which would be the container's. Seen to fail with `User::from_name` in `runtime::user`.
+#[test]
+fn cve_2019_14271_nothing_is_loaded_in_a_container() {
+    const LOADS: [&str; 8] = [
+        "User::from_",
+        "Group::from_",
+        "getpw",
+        "getgr",
+        "dlopen",
+        "ToSocketAddrs",
+        "lookup_host",
+        "iconv",
+    ];
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !is_test(source)) {
+        let file = below_src(source);
+        // This one is before any container.
+        let enters = matches!(source.room.as_str(), "runtime" | "sys" | "monitor" | "oci");
+        for word in LOADS.iter().filter(|word| enters && source.code.contains(**word)) {
+            if file != "sys/userns.rs" {
+                wrong.push(format!("{file} says {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

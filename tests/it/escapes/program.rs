@@ -1,13 +1,13 @@
 //! The program that enters a container, and that the container must not change.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     oci::yard,
-    support::{Host, STARTER},
+    support::{Host, STARTER, eventually},
 };
 
 /// A directory to be shown at `/evil`: a library that says what it can do to the program it is loaded into, and a script of that program.
@@ -102,4 +102,37 @@ fn cve_2019_5736_a_container_cannot_write_its_runtime() {
         yard.ok("delete -f ID");
         yard.assert_nothing_left();
     }
+}
+
+/// CVE-2016-9962, CVE-2019-5736: while a process enters a container, nobody there can look into it. Seen to fail with `set_inspectable(true)` in `join::steps` and
+/// `clone::spawn_among`: the file of who entered, "/" as nothing leads there, was among those listed.
+#[test]
+fn cve_2016_9962_nobody_looks_into_who_enters() {
+    let host = Host::with_starter();
+    let script = "echo begun; while :; do ls -l /proc/[0-9]*/exe /proc/[0-9]*/fd/ 2>&-; done";
+    host.ok(&["run", "-d", "--name", "home", "--network", "none", STARTER, "sh", "-c", script]);
+    let log = || host.ok(&["logs", "home"]);
+    eventually("it looks", || log().contains("/proc/1/exe"));
+    for _ in 0..25 {
+        host.ok(&["exec", "home", "true"]);
+    }
+    let seen = log();
+    let programs: BTreeSet<&str> = seen
+        .lines()
+        .filter(|line| line.contains("/exe -> "))
+        .filter_map(|line| line.split_once(" -> ").map(|(_, program)| program))
+        .collect();
+    assert!(programs.contains("/bin/sh"), "{programs:?}");
+    assert!(programs.iter().all(|program| program.starts_with("/bin/")), "{programs:?}");
+    // Nor at what it has open: nothing but pipes, the null device and what `ls` lists.
+    let opened: BTreeSet<&str> = seen
+        .lines()
+        .filter(|line| line.starts_with('l') && !line.contains("/exe -> "))
+        .filter_map(|line| line.split_once(" -> ").map(|(_, file)| file))
+        .filter(|file| {
+            !["pipe:", "/proc/", "/dev/null"].iter().any(|known| file.starts_with(known))
+        })
+        .collect();
+    assert_eq!(opened, BTreeSet::new());
+    host.assert_clean();
 }
