@@ -8,6 +8,7 @@
 //! | `arguments` | which words and flags there are |
 //! | `containers`, `images`, `networks` | one function for each verb |
 //! | `registries`, `transfer` | pull, push, logins; how far a transfer has come |
+//! | `events` | what happens |
 //! | `environment` | variables from the caller and from files |
 //! | `foreground` | a container in the caller's terminal |
 //! | `inspect` | Docker's JSON |
@@ -22,6 +23,7 @@ mod arguments;
 mod containers;
 mod demo;
 mod environment;
+mod events;
 mod failure;
 mod filter;
 mod foreground;
@@ -154,6 +156,9 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Untag { names } => Ok(images::untag(engine, &names)),
         Command::History(options) => images::history(engine, &options),
         Command::Inspect(options) => inspect::run(engine, &options),
+        Command::Events(options) | Command::System(SystemVerb::Events(options)) => {
+            events::run(engine, &options)
+        }
         Command::Network(verb) => networks::dispatch(engine, verb),
         Command::Info(options) | Command::System(SystemVerb::Info(options)) => {
             whole::describe(engine, &options)

@@ -14,6 +14,8 @@
 //! | `transfers` | pull, push, login, logout |
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
+//! | `observe` | statistics, processes |
+//! | `neighbours` | what a container has of others |
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
 //! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
 //! | `starter` | the image that the demo makes out of this machine's programs |
@@ -27,7 +29,9 @@ mod error;
 mod images;
 mod lifecycle;
 mod names;
+mod neighbours;
 mod networks;
+mod observe;
 mod plan;
 mod reconcile;
 mod registries;
@@ -138,6 +142,23 @@ pub fn read_file(path: &std::path::Path) -> Result<Vec<u8>> {
 /// Reads the clock that [`Mark`](crate::model::Mark)s tell of, for front ends.
 pub fn now() -> Duration {
     clock::now()
+}
+
+/// Tells whether a file of the user's is there.
+pub fn is_there(path: &std::path::Path) -> bool {
+    files::exists(path)
+}
+
+/// Writes a file of the user's that must not be there yet.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn write_new_file(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
+    let mut file = files::create_new(path)?;
+    std::io::Write::write_all(&mut file, bytes).map_err(|error| {
+        EngineError::new(ErrorKind::Storage, format!("cannot write {}", path.display()))
+            .caused_by(error)
+    })
 }
 
 /// The engine: the one thing a front end holds.

@@ -13,6 +13,7 @@
 //! | `platform` | [`Platform`] |
 //! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
 //! | `resources` | [`Resources`] |
+//! | `security`, `isolation` | [`Security`], [`Isolation`] |
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
 //! | `usage` | [`Usage`] |
@@ -24,10 +25,12 @@ mod digest;
 mod event;
 mod id;
 mod image;
+mod isolation;
 mod network;
 mod platform;
 mod reference;
 mod resources;
+mod security;
 mod timing;
 pub mod units;
 mod usage;
@@ -43,12 +46,14 @@ pub use image::{
     Change, ChangedEntry, Dependent, EntryKind, HistoryEntry, Image, ImageConfig, Layer,
     LayerEntry, Whiteout,
 };
+pub use isolation::{Ipc, Isolation, Names, Sharing};
 pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode};
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError};
 pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
+pub use security::{Device, Seccomp, Security};
 pub use timing::{Mark, Step, waterfall};
-pub use usage::Usage;
+pub use usage::{Process, Statistics, Usage};
 
 /// A point in time, UTC, to the nanosecond.
 pub type Timestamp = jiff::Timestamp;

@@ -30,6 +30,7 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod pty;
+pub mod reaper;
 pub mod resctrl;
 pub mod root;
 pub mod schedule;

@@ -12,7 +12,9 @@ mod words;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-pub(super) use container::{CreateOptions, ExecOptions, RunOptions};
+pub(super) use container::{
+    ContainerOptions, CreateOptions, ExecOptions, RunOptions, StandardStream,
+};
 pub(super) use image::{
     HistoryOptions, ImagesOptions, InspectKind, InspectOptions, LoadOptions, RemoveImages,
     SaveOptions, TagOptions,
@@ -24,9 +26,11 @@ pub(super) use registry::{
     ImageChoice, LoginOptions, LogoutOptions, ManifestVerb, PullOptions, PullPolicy, PushOptions,
     read_name,
 };
+pub(super) use values::DetachKeys;
 pub(super) use verbs::{
-    AttachOptions, KillOptions, LogOptions, Names, PsOptions, RemoveOptions, RenameOptions,
-    StartOptions, StopOptions, UpdateOptions,
+    AttachOptions, EventOptions, KillOptions, LogOptions, Names, PortOptions, PsOptions,
+    RemoveOptions, RenameOptions, StartOptions, StatsOptions, StopOptions, TopOptions,
+    UpdateOptions,
 };
 
 /// Manages containers, images and networks: on a screen without arguments, else by Docker's words.
@@ -117,6 +121,8 @@ pub(super) enum Command {
     /// Make, list, join and remove networks
     #[command(subcommand, disable_help_subcommand = true)]
     Network(NetworkVerb),
+    /// Show what happens
+    Events(EventOptions),
     /// Show the version
     Version,
     /// Show what is here: how many containers, images and networks, and as whom Estiba runs
@@ -157,6 +163,13 @@ pub(super) enum ContainerVerb {
     Update(UpdateOptions),
     /// Give a container another name
     Rename(RenameOptions),
+    /// Show what containers use, again and again
+    Stats(StatsOptions),
+    /// List the processes of a container
+    Top(TopOptions),
+    /// List the published ports of a container
+    Port(PortOptions),
+
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),
 }
@@ -185,6 +198,8 @@ pub(super) enum ContainerGroup {
 pub(super) enum SystemVerb {
     /// Show what is here
     Info(InfoOptions),
+    /// Show what happens
+    Events(EventOptions),
 }
 
 /// The flags of `info`.

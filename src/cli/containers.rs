@@ -1,24 +1,27 @@
 //! The verbs of containers.
 
 mod list;
+mod stats;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
     Surroundings,
     arguments::{
-        AttachOptions, ContainerGroup, ContainerVerb, CreateOptions, ExecOptions, LogOptions,
-        RemoveOptions, RunOptions, StartOptions, UpdateOptions,
+        AttachOptions, ContainerGroup, ContainerOptions, ContainerVerb, CreateOptions, ExecOptions,
+        LogOptions, PortOptions, RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
     failure, foreground, inspect, output, registries, timings,
 };
 use crate::{
-    engine::{Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
+    engine::{self, Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
     model::{Container, Mark, Step},
 };
 
+/// How long a container may take to stop when nobody says.
+const GRACE: Duration = Duration::from_secs(10);
 /// How long `logs -f` waits before it asks whether the container still lives.
 const LOG_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -46,10 +49,10 @@ pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
             if !container.state.is_live() {
                 return Ok(());
             }
-            engine.stop(container.id, options.grace).map(drop)
+            engine.stop(container.id, grace(container, options.grace)).map(drop)
         })),
         ContainerVerb::Restart(options) => Ok(each(engine, &options.names, |container| {
-            engine.restart(container.id, options.grace)
+            engine.restart(container.id, grace(container, options.grace))
         })),
         ContainerVerb::Kill(options) => {
             Ok(each(engine, &options.names, |container| engine.kill(container.id, options.signal)))
@@ -68,6 +71,9 @@ pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
             engine.rename(engine.container(&options.container)?.id, &options.name)?;
             Ok(0)
         }
+        ContainerVerb::Stats(options) => stats::run(engine, &options),
+        ContainerVerb::Top(options) => stats::top(engine, &options),
+        ContainerVerb::Port(options) => port(engine, &options),
         ContainerVerb::Wait(options) => Ok(for_all(&options.names, |name| {
             let exit = engine.wait(engine.container(name)?.id)?;
             output::line(exit.code.to_string());
@@ -82,26 +88,38 @@ pub(super) fn run(
     surroundings: &Surroundings,
     options: Box<RunOptions>,
 ) -> Result<u8> {
-    let (detach, shows_timings) = (options.detach, options.timings);
+    let RunOptions { detach, timings: shows_timings, detach_keys, sig_proxy, container } = *options;
+    let streams = container.streams().to_vec();
+    if detach && !streams.is_empty() {
+        let message = "conflicting options: cannot specify both --attach and --detach";
+        return Err(EngineError::new(ErrorKind::Invalid, message));
+    }
     if !detach
-        && options.container.wants_typing()
+        && container.wants_typing()
         && let Some(code) = foreground::without_terminal()
     {
         return Ok(code);
     }
-    let choice = options.container.choice();
-    let request = options.container.into_request(surroundings)?;
+    let id_file = IdFile::of(&container, surroundings)?;
+    let choice = container.choice();
+    let request = container.into_request(surroundings)?;
     engine.foresee_start();
     let mut marks =
         vec![Mark { step: Step::Load, at: surroundings.loaded }, timings::mark(Step::Resolve)];
     let container = registries::create(engine, &request, &choice)?;
+    id_file.write(&container)?;
     marks.push(timings::mark(Step::Record));
     let code = if detach {
         marks.extend(engine.start(container.id)?);
         output::line(container.id.hex());
         0
     } else {
-        let code = foreground::start(engine, &container, &mut marks)?;
+        let joining = foreground::Joining {
+            detach_keys: detach_keys.as_ref(),
+            passes_signals: sig_proxy,
+            streams: &streams,
+        };
+        let code = foreground::start(engine, &container, joining, &mut marks)?;
         marks.push(timings::mark(Step::Run));
         code
     };
@@ -111,15 +129,43 @@ pub(super) fn run(
     Ok(code)
 }
 
+/// The file of `--cidfile`, if one is wanted; a file that is there already is left as it is.
+struct IdFile(Option<PathBuf>);
+
+impl IdFile {
+    fn of(options: &ContainerOptions, surroundings: &Surroundings) -> Result<Self> {
+        let path = options.cidfile().map(|path| surroundings.directory.join(path));
+        match path {
+            Some(path) if engine::is_there(&path) => Err(EngineError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "container ID file found, make sure the other container isn't running or delete {}",
+                    path.display()
+                ),
+            )),
+            path => Ok(Self(path)),
+        }
+    }
+
+    fn write(self, container: &Container) -> Result<()> {
+        match self.0 {
+            Some(path) => engine::write_new_file(&path, container.id.hex().as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Makes a container.
 pub(super) fn create(
     engine: &Engine,
     surroundings: &Surroundings,
     options: Box<CreateOptions>,
 ) -> Result<u8> {
+    let id_file = IdFile::of(&options.container, surroundings)?;
     let choice = options.container.choice();
     let request = options.container.into_request(surroundings)?;
     let container = registries::create(engine, &request, &choice)?;
+    id_file.write(&container)?;
     output::line(container.id.hex());
     Ok(0)
 }
@@ -138,12 +184,13 @@ pub(super) fn exec(
     {
         return Ok(code);
     }
+    let keys = options.detach_keys.clone();
     let request = options.into_request(surroundings)?;
     let session = engine.exec(container.id, &request)?;
     if detach {
         return Ok(0);
     }
-    foreground::drive_exec(&request, session)
+    foreground::drive_exec(&request, session, keys.as_ref())
 }
 
 fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
@@ -162,7 +209,11 @@ fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
             "only one container can be started with -a",
         ));
     };
-    foreground::start(engine, &engine.container(name)?, &mut Vec::new())
+    let joining = foreground::Joining {
+        detach_keys: options.detach_keys.as_ref(),
+        ..foreground::Joining::default()
+    };
+    foreground::start(engine, &engine.container(name)?, joining, &mut Vec::new())
 }
 
 fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {
@@ -177,7 +228,30 @@ fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {
     }
     let session = engine.attach(container.id)?;
     container.config.open_stdin = takes_input;
-    foreground::drive(engine, &container, session)
+    let joining = foreground::Joining {
+        detach_keys: options.detach_keys.as_ref(),
+        passes_signals: options.sig_proxy,
+        streams: &[],
+    };
+    foreground::drive(engine, &container, session, joining)
+}
+
+/// Lists published ports: there are none yet, which is an answer too.
+fn port(engine: &Engine, options: &PortOptions) -> Result<u8> {
+    let container = engine.container(&options.container)?;
+    match &options.port {
+        None => Ok(0),
+        Some(port) => Err(EngineError::new(
+            ErrorKind::NotFound,
+            format!("no public port '{port}' published for {}", container.name),
+        )),
+    }
+}
+
+/// Says how long a container may take to stop: what is asked for, or what it was made with.
+fn grace(container: &Container, asked: Option<Duration>) -> Duration {
+    let own = container.config.isolation.stop_timeout;
+    asked.or_else(|| own.map(|seconds| Duration::from_secs(seconds.into()))).unwrap_or(GRACE)
 }
 
 fn update(engine: &Engine, options: UpdateOptions) -> u8 {

@@ -23,6 +23,17 @@ pub(super) fn passed_on(entries: Vec<String>, surroundings: &Surroundings) -> Ve
 /// # Errors
 /// [`ErrorKind::Invalid`], with the file and the line.
 pub(super) fn from_files(paths: &[PathBuf], surroundings: &Surroundings) -> Result<Vec<String>> {
+    Ok(passed_on(lines_of_files(paths, surroundings)?, surroundings))
+}
+
+/// Reads the lines of files as `--label-file` does.
+///
+/// # Errors
+/// As [`from_files`].
+pub(super) fn lines_of_files(
+    paths: &[PathBuf],
+    surroundings: &Surroundings,
+) -> Result<Vec<String>> {
     let mut entries = Vec::new();
     for path in paths {
         let bytes = read_file(&surroundings.directory.join(path))?;
@@ -32,7 +43,7 @@ pub(super) fn from_files(paths: &[PathBuf], surroundings: &Surroundings) -> Resu
         })?;
         entries.extend(lines_of(&text, path)?);
     }
-    Ok(passed_on(entries, surroundings))
+    Ok(entries)
 }
 
 /// Takes a file of variables apart: `KEY=value`, or `KEY` to pass on; empty lines and those that begin with `#` are for people. Nothing is unquoted.

@@ -2,13 +2,22 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, OwnedFd},
     thread,
 };
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::{
+    fcntl::{OFlag, open},
+    sys::{
+        signal::{SigSet, Signal},
+        stat::Mode,
+    },
+};
 
-use super::output;
+use super::{
+    arguments::{DetachKeys, StandardStream},
+    output,
+};
 use crate::{
     engine::{Engine, EngineError, ErrorKind, Result, Session, SessionEnd},
     model::{Container, ContainerId, ExecRequest, Exit, Mark},
@@ -34,35 +43,89 @@ pub(super) fn without_terminal() -> Option<u8> {
     Some(1)
 }
 
+/// How this program joins a container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Joining<'a> {
+    /// The keys that leave it alone; the usual ones if `None`.
+    pub(super) detach_keys: Option<&'a DetachKeys>,
+    /// Whether signals are passed on.
+    pub(super) passes_signals: bool,
+    /// The standard streams that are joined; all of them if empty.
+    pub(super) streams: &'a [StandardStream],
+}
+
+impl Default for Joining<'_> {
+    fn default() -> Self {
+        Self { detach_keys: None, passes_signals: true, streams: &[] }
+    }
+}
+
+impl Joining<'_> {
+    fn has(&self, stream: StandardStream) -> bool {
+        self.streams.is_empty() || self.streams.contains(&stream)
+    }
+
+    /// Tells whether signals are for the container: with a terminal, what is typed reaches it as it is.
+    const fn leaves_signals(&self, tty: bool) -> bool {
+        !tty && !self.passes_signals
+    }
+}
+
 /// Starts a container and stays with it; gives its exit code, and adds when which step of that was over.
-pub(super) fn start(engine: &Engine, container: &Container, marks: &mut Vec<Mark>) -> Result<u8> {
-    let signals = hold_back(container.config.tty)?;
+pub(super) fn start(
+    engine: &Engine,
+    container: &Container,
+    joining: Joining<'_>,
+    marks: &mut Vec<Mark>,
+) -> Result<u8> {
+    let tty = container.config.tty;
+    let signals = if joining.leaves_signals(tty) { None } else { Some(hold_back(tty)?) };
     let (session, steps) = engine.start_attached(container.id)?;
     marks.extend(steps);
-    watch_signals(engine, container, signals);
-    stay(session, container.config.tty, container.config.open_stdin)
+    if let Some(signals) = signals {
+        watch_signals(engine, container, signals);
+    }
+    stay(session, joining, tty, container.config.open_stdin)
 }
 
 /// Stays with a running container that was joined.
-pub(super) fn drive(engine: &Engine, container: &Container, session: Session) -> Result<u8> {
-    watch_signals(engine, container, hold_back(container.config.tty)?);
-    stay(session, container.config.tty, container.config.open_stdin)
+pub(super) fn drive(
+    engine: &Engine,
+    container: &Container,
+    session: Session,
+    joining: Joining<'_>,
+) -> Result<u8> {
+    let tty = container.config.tty;
+    if !joining.leaves_signals(tty) {
+        watch_signals(engine, container, hold_back(tty)?);
+    }
+    stay(session, joining, tty, container.config.open_stdin)
 }
 
 /// Stays with a program that was executed in a container.
-pub(super) fn drive_exec(request: &ExecRequest, session: Session) -> Result<u8> {
+pub(super) fn drive_exec(
+    request: &ExecRequest,
+    session: Session,
+    detach_keys: Option<&DetachKeys>,
+) -> Result<u8> {
     if request.tty {
         let signals = hold_back(true)?;
         thread::spawn(move || end_by(signals));
     }
-    stay(session, request.tty, request.open_stdin)
+    let joining = Joining { detach_keys, ..Joining::default() };
+    stay(session, joining, request.tty, request.open_stdin)
 }
 
-fn stay(session: Session, tty: bool, takes_input: bool) -> Result<u8> {
+fn stay(session: Session, joining: Joining<'_>, tty: bool, is_open: bool) -> Result<u8> {
+    let takes_input = is_open && joining.has(StandardStream::Input);
     let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
     let raw = if tty && takes_input && stdin.is_terminal() { Some(Raw::enter()?) } else { None };
     let input = takes_input.then(|| stdin.as_fd());
-    let end = session.drive(input, stdout.as_fd(), stderr.as_fd());
+    let nowhere = nowhere()?;
+    let output = if joining.has(StandardStream::Output) { stdout.as_fd() } else { nowhere.as_fd() };
+    let error = if joining.has(StandardStream::Error) { stderr.as_fd() } else { nowhere.as_fd() };
+    let session = session.with_detach_keys(joining.detach_keys.map(|keys| keys.0.clone()));
+    let end = session.drive(input, output, error);
     drop(raw);
     match end? {
         SessionEnd::Exited(exit) => Ok(exit_code(&exit)),
@@ -75,6 +138,13 @@ fn stay(session: Session, tty: bool, takes_input: bool) -> Result<u8> {
             Ok(0)
         }
     }
+}
+
+/// Opens what swallows everything, for streams that are not joined.
+fn nowhere() -> Result<OwnedFd> {
+    open("/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(|errno| {
+        EngineError::new(ErrorKind::Kernel, "/dev/null cannot be opened").caused_by(errno)
+    })
 }
 
 fn exit_code(exit: &Exit) -> u8 {

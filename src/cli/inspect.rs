@@ -1,5 +1,6 @@
 //! `inspect`: everything about one thing, in the shape that Docker gives it.
 
+mod privileges;
 mod resources;
 
 use serde_json::{Map, Value, json};
@@ -70,6 +71,7 @@ fn of_container(container: &Container) -> Value {
         "Mounts": config.mounts.iter().map(of_mount).collect::<Vec<_>>(),
         "Config": {
             "Hostname": config.hostname,
+            "Domainname": config.isolation.domainname,
             "User": config.user,
             "Tty": config.tty,
             "OpenStdin": config.open_stdin,
@@ -79,6 +81,9 @@ fn of_container(container: &Container) -> Value {
             "WorkingDir": config.workdir,
             "Labels": config.labels,
             "StopSignal": config.stop_signal.to_string(),
+            "StopTimeout": config.isolation.stop_timeout,
+            "ExposedPorts": config.isolation.exposed_ports.iter()
+                .map(|port| (port.clone(), json!({}))).collect::<Map<String, Value>>(),
         },
         "NetworkSettings": of_network_settings(&container.endpoints),
     })
@@ -89,6 +94,7 @@ fn of_host_config(container: &Container) -> Value {
     let mode = match &config.network {
         NetworkMode::None => "none".to_owned(),
         NetworkMode::Host => "host".to_owned(),
+        NetworkMode::Container(id) => format!("container:{}", id.hex()),
         NetworkMode::Bridges(ids) => {
             ids.first().map_or_else(|| "none".to_owned(), ToString::to_string)
         }
@@ -109,12 +115,11 @@ fn of_host_config(container: &Container) -> Value {
         "AutoRemove": config.auto_remove,
         "ReadonlyRootfs": config.read_only,
         "Binds": binds,
-        "SecurityOpt": if config.no_new_privileges { vec!["no-new-privileges"] } else { Vec::new() },
     });
-    if let (Some(host), Value::Object(limits)) =
-        (host.as_object_mut(), resources::of(&config.resources))
-    {
-        host.extend(limits);
+    if let Some(host) = host.as_object_mut() {
+        for part in [resources::of(&config.resources), privileges::of(config)] {
+            host.extend(part.as_object().cloned().unwrap_or_default());
+        }
     }
     host
 }

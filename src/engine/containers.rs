@@ -48,8 +48,11 @@ impl Engine {
         let image = self.image(&request.image)?;
         let id = ContainerId::from_bytes(names::random()?);
         let network = self.network_mode(request.network.as_ref())?;
+        let request = &*self.with_neighbours(request)?;
         let hostname = match network {
+            _ if request.isolation.uts_host => host_name(),
             NetworkMode::Host => host_name(),
+            NetworkMode::Container(other) => self.container_by_id(other)?.config.hostname,
             _ => id.short(),
         };
         let config = plan::resolve(request, &image, network, hostname)?;
@@ -119,6 +122,9 @@ impl Engine {
         match request {
             Some(NetworkRequest::None) => Ok(NetworkMode::None),
             Some(NetworkRequest::Host) => Ok(NetworkMode::Host),
+            Some(NetworkRequest::Container(name)) => {
+                Ok(NetworkMode::Container(self.container(name)?.id))
+            }
             Some(NetworkRequest::Named(names)) => {
                 let mut ids = Vec::new();
                 for name in names {

@@ -2,7 +2,9 @@
 //!
 //! Pure: touches nothing, so that a request can be checked before anything is acquired.
 
+mod isolation;
 pub(super) mod resources;
+mod security;
 
 use std::str::FromStr as _;
 
@@ -26,6 +28,8 @@ pub(super) fn resolve(
     request.mounts.iter().try_for_each(check_mount)?;
     check_targets(&request.mounts)?;
     resources::check(&request.resources)?;
+    isolation::check(request, &network)?;
+    check_platform(request, image)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
         env: environment(request, image)?,
@@ -40,8 +44,13 @@ pub(super) fn resolve(
         open_stdin: request.open_stdin,
         auto_remove: request.auto_remove,
         no_new_privileges: request.no_new_privileges,
-        stop_signal: stop_signal(image)?,
+        stop_signal: match request.stop_signal {
+            Some(number) => number,
+            None => stop_signal(image)?,
+        },
         resources: request.resources.clone(),
+        security: security::resolve(&request.security)?,
+        isolation: request.isolation.clone(),
     })
 }
 
@@ -113,7 +122,7 @@ fn check_mount(mount: &Mount) -> Result<()> {
         )));
     }
     match &mount.kind {
-        MountKind::Bind { source, create } => {
+        MountKind::Bind { source, create, .. } => {
             if !source.is_absolute() {
                 return Err(invalid(format!(
                     "mount source '{}' is not absolute",
@@ -139,6 +148,31 @@ fn check_targets(mounts: &[Mount]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses an image that is for another platform than was asked for.
+fn check_platform(request: &CreateContainer, image: &Image) -> Result<()> {
+    let Some(wanted) = &request.platform else { return Ok(()) };
+    let Some((os, rest)) =
+        wanted.split_once('/').filter(|(os, rest)| !os.is_empty() && !rest.is_empty())
+    else {
+        return Err(invalid(format!(
+            "platform '{wanted}' is not OS/ARCHITECTURE, like linux/amd64"
+        )));
+    };
+    let architecture = match rest.split('/').next().unwrap_or_default() {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let config = &image.config;
+    if os == config.os && architecture == config.architecture {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "image {} was found but its platform ({}/{}) does not match the specified platform ({wanted})",
+        request.image, config.os, config.architecture
+    )))
 }
 
 fn stop_signal(image: &Image) -> Result<i32> {
@@ -227,7 +261,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_the_object_named() {
         let mount = |target: &str| Mount {
-            kind: MountKind::Tmpfs { size: None },
+            kind: MountKind::Tmpfs { size: None, options: Vec::new() },
             target: target.into(),
             read_only: false,
         };

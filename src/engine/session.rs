@@ -18,11 +18,17 @@ pub struct Session(pub(super) monitor::Session);
 pub enum SessionEnd {
     /// The program ended.
     Exited(Exit),
-    /// The user typed the detach keys (ctrl-p ctrl-q), or nobody reads standard output any more; the program runs on.
+    /// The user typed the detach keys, or nobody reads standard output any more; the program runs on.
     Detached,
 }
 
 impl Session {
+    /// Chooses the keys that leave the program alone; ctrl-p ctrl-q if `None`.
+    #[must_use]
+    pub fn with_detach_keys(self, keys: Option<Vec<u8>>) -> Self {
+        Self(self.0.with_detach_keys(keys))
+    }
+
     /// Copies between descriptors of the caller and the program until the program ends or the user detaches. With a terminal on
     /// both sides it keeps the sizes equal; the caller has put its own terminal into raw mode. Blocks.
     ///

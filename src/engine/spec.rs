@@ -1,23 +1,38 @@
 //! From a container's record to the spec that the runtime carries out.
 
+mod isolation;
 pub(super) mod resources;
+pub(super) mod seccomp;
+mod security;
 
 use std::path::Path;
 
-use oci_spec::runtime::{LinuxNamespaceType, Mount as SpecMount, Spec};
+use oci_spec::runtime::{Mount as SpecMount, Spec};
 
 use super::Result;
-use crate::model::{Container, Mount, MountKind, NetworkMode};
+use crate::model::{Container, Mount, MountKind};
 
 /// Where programs are looked for when neither image nor user says.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Fills the runtime's default spec with what the container runs. The files `hosts`, `resolv.conf` and `hostname` in
-/// `generated` are the monitor's to write.
+/// What stands around a container when its spec is made.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    /// Where `hosts`, `resolv.conf` and `hostname` are, which a monitor writes: its own, or that of the container whose network it shares.
+    pub(super) etc: &'a Path,
+    /// Whether this is a user namespace.
+    pub(super) is_rootless: bool,
+    /// A process of the container whose processes it sees.
+    pub(super) pid_of: Option<i32>,
+    /// A process of the container whose network it shares.
+    pub(super) network_of: Option<i32>,
+}
+
+/// Fills the runtime's default spec with what the container runs.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`](super::ErrorKind::Invalid) when a device that it names is gone.
-pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> Result<Spec> {
+pub(super) fn build(mut spec: Spec, container: &Container, around: &Around<'_>) -> Result<Spec> {
     let config = &container.config;
     let mut process = spec.process().clone().unwrap_or_default();
     process
@@ -26,19 +41,16 @@ pub(super) fn build(mut spec: Spec, container: &Container, generated: &Path) -> 
         .set_cwd(config.workdir.clone().into())
         .set_terminal(Some(config.tty))
         .set_no_new_privileges(Some(config.no_new_privileges));
+    spec.set_hostname(Some(config.hostname.clone()));
     resources::add(&mut spec, &mut process, &config.resources)?;
-    spec.set_process(Some(process)).set_hostname(Some(config.hostname.clone()));
+    security::add(&mut spec, &mut process, &config.security, around.is_rootless)?;
+    isolation::add(&mut spec, &config.isolation, &config.network, around);
+    spec.set_process(Some(process));
     let mut root = spec.root().clone().unwrap_or_default();
     root.set_readonly(Some(config.read_only));
     spec.set_root(Some(root));
-    if config.network == NetworkMode::Host {
-        share_host_network(&mut spec);
-    }
     let mut mounts = spec.mounts().clone().unwrap_or_default();
-    mounts.extend(
-        ["hosts", "resolv.conf", "hostname"]
-            .map(|file| bind(&generated.join(file), &format!("/etc/{file}"), config.read_only)),
-    );
+    mounts.extend(isolation::etc(around, config.read_only));
     mounts.extend(config.mounts.iter().map(user_mount));
     spec.set_mounts(Some(mounts));
     Ok(spec)
@@ -62,25 +74,27 @@ fn environment(container: &Container) -> Vec<String> {
     env
 }
 
-fn share_host_network(spec: &mut Spec) {
-    let Some(mut linux) = spec.linux().clone() else {
-        return;
-    };
-    let namespaces = linux.namespaces().clone().unwrap_or_default();
-    linux.set_namespaces(Some(
-        namespaces
-            .into_iter()
-            .filter(|namespace| namespace.typ() != LinuxNamespaceType::Network)
-            .collect(),
-    ));
-    spec.set_linux(Some(linux));
-}
-
 fn user_mount(mount: &Mount) -> SpecMount {
     match &mount.kind {
-        MountKind::Bind { source, .. } => bind(source, &mount.target, mount.read_only),
-        MountKind::Tmpfs { size } => {
-            let mut options = vec!["nosuid".to_owned(), "nodev".to_owned(), "mode=1777".to_owned()];
+        MountKind::Bind { source, propagation, is_flat, .. } => {
+            let mut shown = bind(source, &mount.target, mount.read_only);
+            if *is_flat || !propagation.is_empty() {
+                let change = |option: String| match option.as_str() {
+                    "rbind" if *is_flat => "bind".to_owned(),
+                    "rprivate" if !propagation.is_empty() => propagation.clone(),
+                    _ => option,
+                };
+                let options = shown.options().clone().unwrap_or_default();
+                shown.set_options(Some(options.into_iter().map(change).collect()));
+            }
+            shown
+        }
+        MountKind::Tmpfs { size, options: asked } => {
+            let mut options = ["noexec", "nosuid", "nodev"].map(str::to_owned).to_vec();
+            if !asked.iter().any(|option| option.starts_with("mode=")) {
+                options.push("mode=1777".to_owned());
+            }
+            options.extend(asked.iter().cloned());
             options.extend(size.map(|bytes| format!("size={bytes}")));
             options.extend(mount.read_only.then(|| "ro".to_owned()));
             spec_mount("tmpfs", Path::new("tmpfs"), &mount.target, options)

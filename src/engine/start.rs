@@ -3,7 +3,7 @@
 //! A start is a plan (nothing touched), one transaction that claims the container and leases its addresses, and a monitor, which writes down
 //! that the container runs, and later how it ended: one writer, so the journal never says `die` before `start`.
 
-use std::sync::PoisonError;
+use std::{net::Ipv4Addr, sync::PoisonError};
 
 use super::{
     Engine, EngineError, ErrorKind, Force, Result,
@@ -92,7 +92,7 @@ impl Engine {
         networks: Vec<Network>,
     ) -> Result<Launch> {
         for mount in &container.config.mounts {
-            if let MountKind::Bind { source, create: true } = &mount.kind
+            if let MountKind::Bind { source, create: true, .. } = &mount.kind
                 && !files::exists(source)
             {
                 files::make_dir(source)?;
@@ -102,7 +102,11 @@ impl Engine {
         let generated = self.layout().container_run(container.id);
         files::make_private_dir(&generated)?;
         Ok(Launch {
-            spec: spec::build(runtime::default_spec(self.is_rootless()), &container, &generated)?,
+            spec: spec::build(
+                runtime::default_spec(self.is_rootless()),
+                &container,
+                &self.neighbours(&container)?.around(),
+            )?,
             lowers: overlay.lowers,
             upper: overlay.upper,
             work: overlay.work,
@@ -137,7 +141,15 @@ fn lease(
                 container.name
             ))
         })?;
-        let endpoint = endpoint_in(network, container, &format!("eth{number}"))?;
+        let interface = format!("eth{number}");
+        let names = &container.config.isolation.names;
+        let mut endpoint = match names.address.filter(|_| number == 0) {
+            Some(address) => endpoint_at(network, container, &interface, address)?,
+            None => endpoint_in(network, container, &interface)?,
+        };
+        if let Some(mac) = names.mac.filter(|_| number == 0) {
+            endpoint.mac = mac;
+        }
         records.insert_endpoint(&endpoint)?;
         endpoints.push(endpoint);
     }
@@ -159,7 +171,41 @@ pub(super) fn endpoint_in(
             )
             .hint("stop a container in it, or make a network with a larger --subnet")
         })?;
-    Ok(Endpoint {
+    Ok(endpoint(network, container, interface, address))
+}
+
+/// Takes the address that was asked for, if it is free.
+fn endpoint_at(
+    network: &Network,
+    container: &Container,
+    interface: &str,
+    address: Ipv4Addr,
+) -> Result<Endpoint> {
+    let subnet = network.subnet;
+    if !subnet.contains(&address) || [subnet.network(), subnet.broadcast()].contains(&address) {
+        return Err(EngineError::new(
+            ErrorKind::Invalid,
+            format!("address {address} does not belong to network {} ({subnet})", network.name),
+        ));
+    }
+    let holder = network.endpoints.iter().find(|endpoint| endpoint.address == address);
+    if address == network.gateway || holder.is_some() {
+        let holder = holder.map_or("the host", |endpoint| endpoint.container_name.as_str());
+        return Err(EngineError::new(
+            ErrorKind::Conflict,
+            format!("address {address} in network {} is in use by {holder}", network.name),
+        ));
+    }
+    Ok(endpoint(network, container, interface, address))
+}
+
+fn endpoint(
+    network: &Network,
+    container: &Container,
+    interface: &str,
+    address: Ipv4Addr,
+) -> Endpoint {
+    Endpoint {
         network: network.id,
         network_name: network.name.clone(),
         container: container.id,
@@ -169,7 +215,7 @@ pub(super) fn endpoint_in(
         gateway: network.gateway,
         mac: Endpoint::mac_of(address),
         interface: interface.to_owned(),
-    })
+    }
 }
 
 fn image_of(records: &Records<'_>, container: &Container) -> Result<Image> {

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContainerId, ContainerName, Endpoint, ImageId, NetworkMode, Resources, Timestamp, resources,
+    ContainerId, ContainerName, Endpoint, ImageId, Isolation, NetworkMode, Resources, Security,
+    Timestamp, resources,
 };
 
 /// A container as the records have it.
@@ -72,6 +73,12 @@ pub struct ContainerConfig {
         skip_serializing_if = "Resources::is_default"
     )]
     pub resources: Resources,
+    /// What its programs may do.
+    #[serde(default, skip_serializing_if = "Security::is_default")]
+    pub security: Security,
+    /// What it shares, and what stands around its program.
+    #[serde(default, skip_serializing_if = "Isolation::is_default")]
+    pub isolation: Isolation,
 }
 
 /// Something mounted into a container beside its root file system.
@@ -95,11 +102,20 @@ pub enum MountKind {
         source: PathBuf,
         /// Whether a missing source is made as a directory (`-v` does, `--mount` does not).
         create: bool,
+        /// How mounts travel, like `rshared`; `rprivate` if empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        propagation: String,
+        /// Whether what is mounted below it is left out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_flat: bool,
     },
     /// Memory that is gone with the container.
     Tmpfs {
         /// The most it may hold, in bytes.
         size: Option<u64>,
+        /// Options of the mount, like `mode=700` or `noexec`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
     },
 }
 
@@ -258,6 +274,16 @@ pub struct CreateContainer {
     pub no_new_privileges: bool,
     /// What it may use.
     pub resources: Resources,
+    /// What its programs may do.
+    pub security: Security,
+    /// What it shares, and what stands around its program.
+    pub isolation: Isolation,
+    /// Number of the signal that asks it to stop; the image's if `None`.
+    pub stop_signal: Option<i32>,
+    /// The platform that the image must be for, like `linux/amd64`.
+    pub platform: Option<String>,
+    /// Containers whose mounts it gets, and whether they refuse writes.
+    pub volumes_from: Vec<(String, bool)>,
 }
 
 /// Which networks a new container joins, as the user named them.
@@ -267,6 +293,8 @@ pub enum NetworkRequest {
     None,
     /// `host`: the host's own network.
     Host,
+    /// That of another container, by name or id.
+    Container(String),
     /// Networks by name or id.
     Named(Vec<String>),
 }

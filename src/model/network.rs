@@ -80,6 +80,8 @@ pub enum NetworkMode {
     None,
     /// The host's own network, shared.
     Host,
+    /// That of another container, shared.
+    Container(ContainerId),
     /// These bridge networks, in the order of their interfaces.
     Bridges(Vec<NetworkId>),
 }

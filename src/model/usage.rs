@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Timestamp;
+
 /// One reading of what a container has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -24,4 +26,40 @@ impl Usage {
         let used = self.cpu.saturating_sub(earlier.cpu);
         used.as_secs_f64() / apart.as_secs_f64() * 100.0
     }
+}
+
+/// One reading of all that a container uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Processor, memory, processes.
+    pub usage: Usage,
+    /// Bytes received over its network.
+    pub received: u64,
+    /// Bytes sent over its network.
+    pub sent: u64,
+    /// Bytes read from block devices; `None` where nobody counts them.
+    pub read: Option<u64>,
+    /// Bytes written to block devices; `None` where nobody counts them.
+    pub written: Option<u64>,
+}
+
+/// A process of a container, as the host sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its user, by the host's names.
+    pub user: String,
+    /// Its number on the host.
+    pub pid: i32,
+    /// Its parent's number.
+    pub parent: i32,
+    /// Percent of one processor since it started.
+    pub share: u64,
+    /// When it started.
+    pub started: Timestamp,
+    /// Its terminal: `pts/0`, or `?`.
+    pub terminal: String,
+    /// Seconds of processor time.
+    pub seconds: u64,
+    /// Its program and arguments.
+    pub command: String,
 }

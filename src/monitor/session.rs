@@ -14,6 +14,7 @@ pub struct Session {
     id: ContainerId,
     channel: Channel,
     has_terminal: bool,
+    detach_keys: Option<Vec<u8>>,
 }
 
 /// How [`Session::drive`] came to its end.
@@ -21,13 +22,20 @@ pub struct Session {
 pub enum SessionEnd {
     /// The program ended.
     Exited(Exit),
-    /// The user typed the detach keys ctrl-p ctrl-q, or nobody reads standard output any more; the program runs on.
+    /// The user typed the detach keys, or nobody reads standard output any more; the program runs on.
     Detached,
 }
 
 impl Session {
     pub(super) const fn new(id: ContainerId, channel: Channel, has_terminal: bool) -> Self {
-        Self { id, channel, has_terminal }
+        Self { id, channel, has_terminal, detach_keys: None }
+    }
+
+    /// Chooses the keys that leave the program alone.
+    #[must_use]
+    pub fn with_detach_keys(mut self, keys: Option<Vec<u8>>) -> Self {
+        self.detach_keys = keys;
+        self
     }
 
     /// Tells whether the program's streams are a terminal.

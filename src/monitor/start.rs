@@ -12,7 +12,7 @@ use super::{
     streams::{Program, Streams},
 };
 use crate::{
-    model::{ContainerId, Endpoint, Mark, NetworkMode, Step, Timestamp},
+    model::{ContainerId, Endpoint, Mark, NetworkMode, Seccomp, Sharing, Step, Timestamp},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
@@ -40,7 +40,7 @@ pub(super) struct Started {
     pub(super) log: log::Writer,
     /// The spec as JSON, for programs that are executed later: a tenth of what it takes in memory.
     pub(super) spec: Vec<u8>,
-    pub(super) seccomp: seccomp::Program,
+    pub(super) seccomp: Option<seccomp::Program>,
     /// Its network namespace, if it can join networks.
     pub(super) network: Option<OwnedFd>,
 }
@@ -54,7 +54,7 @@ pub(super) struct Made {
     streams: Option<Streams>,
     log: log::Writer,
     spec: Vec<u8>,
-    seccomp: seccomp::Program,
+    seccomp: Option<seccomp::Program>,
 }
 
 /// Makes everything that the container needs on this machine, in the network namespace `ready` if there is one. What was acquired stands in `held`, also
@@ -75,11 +75,16 @@ pub(super) fn make(
         // What nobody asked for is not missed where there is no controller for it.
         drop(held.cgroup.as_ref().map(|cgroup| cgroup.apply(&unsaid())));
     }
+    if held.cgroup.is_none() && launch.container.config.isolation.pid != Sharing::Own {
+        // Nothing else would say which processes are to end with it.
+        let reason = "--pid needs a control group, and this user may make none";
+        return Err(StartFailure::new(reason));
+    }
     marks.push(mark(Step::Cgroup));
     let layout = &launch.layout;
     write_etc(launch, &launch.container.endpoints)?;
     let log = log::Writer::open(&layout.log(launch.container.id))?;
-    let seccomp = seccomp::Program::default_for(&capabilities(&launch.spec), &layout.run_root)?;
+    let seccomp = filter(launch)?;
     let config = &launch.container.config;
     let (streams, stdio) = if config.tty {
         (None, Stdio::Terminal)
@@ -100,13 +105,14 @@ pub(super) fn make(
             at: mount_point,
             is_volatile: config.auto_remove,
         },
-        user: User::Named(config.user.clone()),
+        user: User::Named { user: config.user.clone(), groups: config.security.groups.clone() },
         stdio,
         cgroup: held.cgroup.as_ref(),
         class: None,
-        seccomp: Some(&seccomp),
+        seccomp: seccomp.as_ref(),
         rootless: launch.rootless,
         gate: Gate::Channel,
+        has_reaper: config.isolation.init,
         preserved: 0,
     })?;
     marks.push(mark(Step::Clone));
@@ -201,15 +207,31 @@ fn limit(cgroup: Option<&Cgroup>, resources: Option<&LinuxResources>) -> Result<
     }
 }
 
+/// Gives the filter of the container's system calls, if it has one.
+fn filter(launch: &Launch) -> Result<Option<seccomp::Program>, StartFailure> {
+    let security = &launch.container.config.security;
+    let asked = launch.spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+    match (&security.seccomp, asked) {
+        (Seccomp::Unconfined, _) => Ok(None),
+        (Seccomp::Profile(_), Some(asked)) => Ok(Some(seccomp::Program::from_spec(asked, None)?)),
+        _ if security.privileged => Ok(None),
+        _ => {
+            let run_root = &launch.layout.run_root;
+            Ok(Some(seccomp::Program::default_for(&capabilities(&launch.spec), run_root)?))
+        }
+    }
+}
+
 /// Writes the files that are mounted over those in the container's `/etc`, which stay the same inodes while it runs.
 fn write_etc(launch: &Launch, endpoints: &[Endpoint]) -> Result<(), StartFailure> {
     let config = &launch.container.config;
     let dir = launch.layout.container_run(launch.container.id);
-    let hosts = network::hosts_file(&config.hostname, endpoints);
+    let hosts = network::hosts_file(&config.hostname, endpoints, &config.isolation.names);
     files::write(&dir.join("hosts"), hosts)?;
     let host = files::read_if_there("/etc/resolv.conf".as_ref())?.unwrap_or_default();
     let shares_host_network = config.network == NetworkMode::Host;
-    let resolv = network::resolv_file(&String::from_utf8_lossy(&host), shares_host_network);
+    let names = &config.isolation.names;
+    let resolv = network::resolv_file(&String::from_utf8_lossy(&host), shares_host_network, names);
     files::write(&dir.join("resolv.conf"), resolv)?;
     files::write(&dir.join("hostname"), format!("{}\n", config.hostname))?;
     Ok(())
@@ -222,7 +244,7 @@ fn connect(
     held: &mut Held,
 ) -> Result<Option<OwnedFd>, StartFailure> {
     let mode = &launch.container.config.network;
-    if *mode == NetworkMode::Host {
+    if matches!(mode, NetworkMode::Host | NetworkMode::Container(_)) {
         return Ok(None);
     }
     if *mode == NetworkMode::None || launch.container.endpoints.is_empty() {

@@ -14,7 +14,7 @@ use super::{
     watch::{ClientId, Demand, Watch},
 };
 use crate::{
-    model::{Container, Endpoint, ExecRequest, Exit, Timestamp},
+    model::{Container, Endpoint, ExecRequest, Exit, Sharing, Timestamp},
     network::{self, Place},
     runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
     store::{Layout, Store},
@@ -28,7 +28,7 @@ pub(super) struct Ward {
     layout: Layout,
     place: Place,
     spec: Vec<u8>,
-    seccomp: seccomp::Program,
+    seccomp: Option<seccomp::Program>,
     network: Option<OwnedFd>,
     init: ProcessId,
     started: Timestamp,
@@ -111,11 +111,14 @@ impl Ward {
             pidfd: init.pidfd(),
             spec: &spec,
             process: &process,
-            user: User::Named(user.clone()),
+            user: User::Named {
+                user: user.clone(),
+                groups: self.container.config.security.groups.clone(),
+            },
             stdio,
             cgroup: self.held.cgroup.as_ref(),
             class: None,
-            seccomp: Some(&self.seccomp),
+            seccomp: self.seccomp.as_ref(),
             tether: Tether::Parent,
             preserved: 0,
         });
@@ -159,8 +162,9 @@ impl Ward {
 
     fn write_hosts(&self) -> Result<(), StartFailure> {
         let path = self.layout.container_run(self.container.id).join("hosts");
-        let hostname = &self.container.config.hostname;
-        files::write(&path, network::hosts_file(hostname, &self.held.endpoints))?;
+        let config = &self.container.config;
+        let names = &config.isolation.names;
+        files::write(&path, network::hosts_file(&config.hostname, &self.held.endpoints, names))?;
         Ok(())
     }
 
@@ -168,6 +172,12 @@ impl Ward {
     pub(super) fn end(mut self, mut exit: Exit, watch: &mut Watch) {
         let cgroup = self.held.cgroup.as_ref();
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
+        if self.container.config.isolation.pid != Sharing::Own
+            && let Some(cgroup) = cgroup
+        {
+            // Nothing else ends with its first process. What cannot be killed is told when the group is removed.
+            drop(cgroup.kill_all());
+        }
         // The network namespace goes with `self`, after everything else: while the kernel takes one down it holds the lock that every
         // change of a link needs, for 5 to 15 ms.
         let mut failures = self.held.release();

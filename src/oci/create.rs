@@ -189,6 +189,7 @@ fn make(
         seccomp: seccomp.as_ref(),
         rootless: context.around.rootless,
         gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),
+        has_reaper: false,
         preserved: bundle.preserved,
     })?;
     let creating = state_for_hooks(&record, Status::Creating, created.process().pid);

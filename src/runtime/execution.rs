@@ -1,5 +1,7 @@
 //! The program: which, as whom, with what rights; and the steps, the same for a container's first program and for further ones, that end in it.
 
+mod takeover;
+
 use std::{
     ffi::CString,
     os::fd::{AsFd as _, OwnedFd},
@@ -10,20 +12,19 @@ use oci_spec::runtime::{Linux, Process};
 use rustix::fs::{FileType, OFlags};
 
 use super::{
-    InitError, Progress, RuntimeError, Stdio, Tether, User, check,
+    InitError, RuntimeError, Stdio, Tether, User, check,
     error::Step as _,
     hooks::AtStart,
-    protocol::{Order, Report, expect_order, say},
+    protocol::{Report, say},
     rights::{capability_sets, directory, resource_limits},
     schedule::{Affinity, Schedule},
-    search,
     seccomp::Program,
     user::{self, Identity},
 };
 use crate::sys::{
     caps::{self, Capabilities},
     channel::Channel,
-    clock, fifo,
+    clock,
     namespace::{self, c_string},
     program::{self, Resource},
     pty::{self, Terminal},
@@ -49,6 +50,7 @@ pub(super) struct Execution<'a> {
     filter: Option<&'a Program>,
     tether: Tether,
     preserved: u32,
+    has_reaper: bool,
     /// What is written into files of `/proc/self`.
     pub(super) attributes: Vec<(&'static str, String)>,
     schedule: Schedule,
@@ -109,6 +111,7 @@ impl<'a> Execution<'a> {
             filter: None,
             tether: Tether::Parent,
             preserved: 0,
+            has_reaper: false,
             attributes: process
                 .oom_score_adj()
                 .map(|score| ("oom_score_adj", score.to_string()))
@@ -141,6 +144,12 @@ impl<'a> Execution<'a> {
     pub(super) const fn left_to(mut self, tether: Tether, preserved: u32) -> Self {
         self.tether = tether;
         self.preserved = preserved;
+        self
+    }
+
+    /// Says whether this process stays, as a parent that cares for the program.
+    pub(super) const fn cared_for(mut self, has_reaper: bool) -> Self {
+        self.has_reaper = has_reaper;
         self
     }
 
@@ -181,6 +190,7 @@ impl<'a> Execution<'a> {
             tether: self.tether,
             preserved: self.preserved,
             mounted: clock::now(),
+            has_reaper: self.has_reaper,
             hooks: AtStart::default(),
         })
     }
@@ -212,6 +222,7 @@ pub(super) struct Prepared<'a> {
     tether: Tether,
     preserved: u32,
     mounted: Duration,
+    has_reaper: bool,
     hooks: AtStart,
 }
 
@@ -245,50 +256,6 @@ impl Prepared<'_> {
             Streams::Terminal(slave) => Some(slave),
             Streams::Pipes(_) => None,
         }
-    }
-
-    /// Executes the program; comes back only with the reason why not. `wait` is the point up to which everything can be done before the word to start.
-    pub(super) fn take_over(
-        self,
-        channel: &Channel,
-        wait: impl FnOnce() -> Result<(), InitError>,
-    ) -> Report {
-        let done = self
-            .arm(channel, wait)
-            .and_then(|()| self.run_hooks())
-            .map(|()| Progress { mounted: self.mounted, armed: clock::now() })
-            .and_then(|progress| say(channel, &Report::Executing(progress), None))
-            // The last thing, so that it need not allow what this process still does.
-            .and_then(|()| self.filter_if(self.no_new_privileges, channel));
-        match done {
-            Err(error) => Report::Failed(error),
-            Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
-        }
-    }
-
-    /// As [`Prepared::take_over`], but everything that can fail is done, and told, before the wait behind a pipe. What fails after it, the program's own standard error hears.
-    pub(super) fn take_over_behind(self, channel: &Channel, pipe: &OwnedFd) -> Report {
-        if let Err(error) = self.arm(channel, || Ok(())) {
-            return Report::Failed(error);
-        }
-        if let Some(report) = search::find(&self.arguments, &self.search_path) {
-            return report;
-        }
-        // Before the wait: its listener goes to who makes the container, and what fails is told there.
-        let passed = self
-            .filter_if(self.no_new_privileges, channel)
-            .and_then(|()| say(channel, &Report::Waiting, None))
-            .and_then(|()| expect_order(channel, &Order::Start))
-            .and_then(|()| fifo::wait(pipe).step(InitError::Streams));
-        if let Err(error) = passed {
-            return Report::Failed(error);
-        }
-        let report = match self.run_hooks() {
-            Err(error) => Report::Failed(error),
-            Ok(()) => search::execute(&self.arguments, &self.environment, &self.search_path),
-        };
-        search::tell_last_words(&report);
-        report
     }
 
     /// Does everything that comes before the program, in the order in which rights are lost.

@@ -13,7 +13,7 @@ use super::{
     namespaces::Namespaces,
 };
 use crate::sys::{
-    mount::{Mount, Propagation},
+    mount::{Attributes, Mount, Propagation},
     resctrl::Class,
 };
 
@@ -76,12 +76,17 @@ impl PlannedRoot {
         Ok(Self {
             propagation: propagation.map_or(Ok(None), mounts::root_propagation)?,
             // An overlay is the engine's, and holds only what the container may make. A directory is somebody else's bundle, whose device nodes
-            // count; without a control group nothing would say which of them.
-            has_devices: matches!(source, Rootfs::Directory(_)) && has_group,
+            // count; without a control group, or without rules for it in the engine's spec, nothing would say which of them.
+            has_devices: has_group && (matches!(source, Rootfs::Directory(_)) || has_rules(spec)),
             is_read_only: spec.root().as_ref().and_then(Root::readonly).unwrap_or(false),
             ready: None,
             source,
         })
+    }
+
+    /// Gives the attributes of its mount.
+    pub(super) const fn attributes(&self) -> Attributes {
+        if self.has_devices { Attributes::empty() } else { Attributes::MOUNT_ATTR_NODEV }
     }
 
     fn opened_for(mut self, namespaces: &Namespaces) -> Result<Self, RuntimeError> {
@@ -146,11 +151,18 @@ impl<'a> Plan<'a> {
             execution: Execution::resolve(process, process, setup.user, setup.stdio)?
                 .of_container(linux)?
                 .filtered(setup.seccomp)
-                .left_to(tether, setup.preserved),
+                .left_to(tether, setup.preserved)
+                .cared_for(setup.has_reaper),
             gate: setup.gate,
             namespaces,
         })
     }
+}
+
+/// Tells whether the control group is given rules for devices.
+fn has_rules(spec: &Spec) -> bool {
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    resources.is_some_and(|resources| resources.devices().is_some())
 }
 
 /// Takes only parameters that belong to a namespace of the container: all others are the host's.

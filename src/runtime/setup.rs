@@ -31,6 +31,8 @@ pub struct Setup<'a> {
     pub rootless: bool,
     /// Until when its first process waits.
     pub gate: Gate,
+    /// Whether the first process stays to care for the others, with the program as its child.
+    pub has_reaper: bool,
     /// How many descriptors after 2 the program gets.
     pub preserved: u32,
 }
@@ -79,8 +81,13 @@ pub enum Rootfs {
 pub enum User {
     /// The numbers in the spec.
     FromSpec,
-    /// `user`, `uid`, `user:group`, `uid:gid`, looked up in the container's own `/etc/passwd` and `/etc/group`; empty is root. Sets HOME if the spec has none.
-    Named(String),
+    /// Looked up in the container's own `/etc/passwd` and `/etc/group`. Sets HOME if the spec has none.
+    Named {
+        /// `user`, `uid`, `user:group` or `uid:gid`; empty is root.
+        user: String,
+        /// Further groups, by name or number.
+        groups: Vec<String>,
+    },
 }
 
 /// Standard streams.

@@ -42,7 +42,7 @@ impl Identity {
 
 /// Finds out who `user` is in the container with this root.
 pub(super) fn resolve(user: &User, numbers: &Identity, root: &Root) -> Result<Identity, InitError> {
-    let User::Named(name) = user else {
+    let User::Named { user: name, groups } = user else {
         return Ok(numbers.clone());
     };
     let read = |path| {
@@ -51,7 +51,25 @@ pub(super) fn resolve(user: &User, numbers: &Identity, root: &Root) -> Result<Id
             .map_err(|error| InitError::User { user: name.clone(), reason: error.to_string() })?;
         Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
     };
-    look_up(name, &read("/etc/passwd")?, &read("/etc/group")?)
+    let group = read("/etc/group")?;
+    let mut identity = look_up(name, &read("/etc/passwd")?, &group)?;
+    for one in groups {
+        identity.needs_groups = true;
+        let gid = look_up_group(one, &group)
+            .map_err(|reason| InitError::User { user: name.clone(), reason })?;
+        if !identity.groups.contains(&gid) {
+            identity.groups.push(gid);
+        }
+    }
+    Ok(identity)
+}
+
+/// Looks up a group by name or number.
+fn look_up_group(name: &str, group: &str) -> Result<u32, String> {
+    parse_number(name)
+        .map_err(|TooBig| too_big(name))?
+        .or_else(|| Group::all(group).find(|group| group.name == name).map(|group| group.gid))
+        .ok_or_else(|| format!("there is no group '{name}' in the image's /etc/group"))
 }
 
 /// Looks up `user`, `uid`, `user:group` or `uid:gid` (either part by name or number).
@@ -84,14 +102,7 @@ fn look_up(text: &str, passwd: &str, group: &str) -> Result<Identity, InitError>
     };
     match group_part.filter(|group| !group.is_empty()) {
         Some(name) => {
-            let number = parse_number(name).map_err(|TooBig| wrong(too_big(name)))?;
-            identity.gid = number
-                .or_else(|| {
-                    Group::all(group).find(|group| group.name == name).map(|group| group.gid)
-                })
-                .ok_or_else(|| {
-                    wrong(format!("there is no group '{name}' in the image's /etc/group"))
-                })?;
+            identity.gid = look_up_group(name, group).map_err(wrong)?;
         }
         None => {
             if let Some(account) = account {

@@ -372,6 +372,11 @@ pub fn is_dir(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|status| status.is_dir())
 }
 
+/// Tells whether something is a symbolic link.
+pub fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|status| status.is_symlink())
+}
+
 /// Tells whether something is there, links followed.
 pub fn exists(path: &Path) -> bool {
     path.exists()

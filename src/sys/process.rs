@@ -1,5 +1,7 @@
 //! Processes by an identity that outlives the reuse of their number.
 
+mod table;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -11,6 +13,7 @@ use std::{
 use rustix::process::{PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
+pub use self::table::{Row, rows};
 use super::{Result, SysError, files};
 
 /// A process: its number and when it started, which together never come again before the next boot.
@@ -94,6 +97,8 @@ pub struct Stat {
     pub state: char,
     /// The parent's number.
     pub parent: i32,
+    /// The number of its terminal, 0 for none.
+    pub terminal: u64,
     /// Clock ticks spent in user and kernel mode.
     pub ticks: u64,
     /// Threads.
@@ -130,6 +135,7 @@ impl Stat {
         Some(Self {
             state: fields.first()?.chars().next()?,
             parent: fields.get(1)?.parse().ok()?,
+            terminal: number(7)?,
             ticks: number(14)? + number(15)?,
             threads: number(20)?,
             start: number(22)?,
@@ -173,6 +179,26 @@ pub fn family_usage(roots: &[i32]) -> Result<Vec<FamilyUsage>> {
     Ok(sums)
 }
 
+/// Lists a process and its descendants.
+///
+/// # Errors
+/// What the kernel says, when `/proc` cannot be listed.
+pub fn family(root: i32) -> Result<Vec<i32>> {
+    let parents: BTreeMap<i32, i32> = files::list(Path::new("/proc"))?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, Stat::read(pid).ok()?.parent)))
+        .collect();
+    let is_of_it = |pid: &i32| {
+        let mut ancestor = *pid;
+        while ancestor > 1 && ancestor != root {
+            ancestor = parents.get(&ancestor).copied().unwrap_or(0);
+        }
+        ancestor == root
+    };
+    Ok(parents.keys().copied().filter(is_of_it).collect())
+}
+
 impl FamilyUsage {
     fn add(&mut self, stat: &Stat) {
         // USER_HZ is 100 on every architecture that Linux has left.
@@ -208,7 +234,15 @@ mod tests {
         let stat = Stat::parse(text).unwrap();
         assert_eq!(
             stat,
-            Stat { state: 'S', parent: 1, ticks: 30, threads: 3, start: 12345, resident_pages: 42 }
+            Stat {
+                state: 'S',
+                parent: 1,
+                terminal: 0,
+                ticks: 30,
+                threads: 3,
+                start: 12345,
+                resident_pages: 42
+            }
         );
     }
 }

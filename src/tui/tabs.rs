@@ -81,6 +81,7 @@ impl Page<'_> {
         match &container.config.network {
             NetworkMode::Host => return self.dim("uses the host's own network"),
             NetworkMode::None => return self.dim("has no network but its own loopback"),
+            NetworkMode::Container(_) => return self.dim("uses the network of another container"),
             NetworkMode::Bridges(_) => {}
         }
         if container.endpoints.is_empty() {

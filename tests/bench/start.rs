@@ -125,6 +125,7 @@ impl Place<'_> {
             seccomp: None,
             rootless: false,
             gate: runtime::Gate::Channel,
+            has_reaper: false,
             preserved: 0,
         });
         pidfd::reap(running.unwrap().start().unwrap().pidfd.as_fd());

@@ -184,14 +184,14 @@ fn a_paused_container_stands_still_until_it_may_go_on() {
 #[test]
 fn a_container_can_have_another_name() {
     let host = Host::with_starter();
-    host.ok(&["run", "-d", "--name", "a", STARTER, "sleep", "1000"]);
-    host.ok(&["create", "--name", "b", STARTER, "true"]);
-    let taken = host.fails(1, &["rename", "a", "b"]);
-    assert!(taken.contains("name b is used"), "{taken}");
-    host.ok(&["rename", "a", "c"]);
-    assert_eq!(host.field("c", "{{.Name}}"), "/c");
-    host.fails(1, &["inspect", "a"]);
-    host.fails(1, &["rename", "c", "c"]);
-    host.fails(125, &["rename", "c", "no name"]);
+    host.ok(&["run", "-d", "--name", "first", STARTER, "sleep", "1000"]);
+    host.ok(&["create", "--name", "second", STARTER, "true"]);
+    let taken = host.fails(1, &["rename", "first", "second"]);
+    assert!(taken.contains("name second is used"), "{taken}");
+    host.ok(&["rename", "first", "third"]);
+    assert_eq!(host.field("third", "{{.Name}}"), "/third");
+    host.fails(1, &["inspect", "first"]);
+    host.fails(1, &["rename", "third", "third"]);
+    host.fails(125, &["rename", "third", "no name"]);
     host.assert_clean();
 }

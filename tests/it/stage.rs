@@ -125,8 +125,14 @@ impl Stage {
                 mounts.push(bind(path, path));
             }
         }
-        let stage =
-            Self { mode, spec, user: User::Named(String::new()), folder, filter: None, root: None };
+        let stage = Self {
+            mode,
+            spec,
+            user: User::Named { user: String::new(), groups: Vec::new() },
+            folder,
+            filter: None,
+            root: None,
+        };
         stage
             .image_file("etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:/bin/sh\n");
         stage.image_file("etc/group", "root:x:0:\nweb:x:34:\nlogs:x:4:web\n");
@@ -178,6 +184,7 @@ impl Stage {
             seccomp: self.filter.as_ref(),
             rootless: self.mode == Mode::Rootless,
             gate: Gate::Channel,
+            has_reaper: false,
             preserved: 0,
         })
     }

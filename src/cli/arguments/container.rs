@@ -1,17 +1,21 @@
 //! The flags of verbs about containers, and how those of `run` become a request.
 
+mod isolation;
 mod resources;
+mod security;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use isolation::{LifeOptions, NameOptions, NoteOptions, SharingOptions, isolation};
 use resources::FurtherLimits;
 pub(in crate::cli) use resources::LimitOptions;
+use security::SecurityOptions;
 
 use super::{
     ImageChoice,
     mounts::{self, Source},
-    values::parse_label,
+    values::{DetachKeys, parse_detach_keys},
 };
 use crate::{
     cli::{Surroundings, environment},
@@ -28,6 +32,12 @@ pub(in crate::cli) struct RunOptions {
     /// Say at the end where the time went
     #[arg(long)]
     pub(in crate::cli) timings: bool,
+    /// The keys that leave it alone, like ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS", value_parser = parse_detach_keys)]
+    pub(in crate::cli) detach_keys: Option<DetachKeys>,
+    /// Pass signals on to it
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", hide_default_value = true)]
+    pub(in crate::cli) sig_proxy: bool,
     #[command(flatten)]
     pub(in crate::cli) container: ContainerOptions,
 }
@@ -73,9 +83,6 @@ pub(in crate::cli) struct ContainerOptions {
     /// Its host name
     #[arg(short = 'h', long)]
     hostname: Option<String>,
-    /// Set a label
-    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
     /// Join a network (repeatable), or `none`, or `host`
     #[arg(long = "network", alias = "net", value_name = "NETWORK")]
     networks: Vec<String>,
@@ -88,16 +95,15 @@ pub(in crate::cli) struct ContainerOptions {
     /// Mount memory that is gone with the container
     #[arg(long, value_name = "INSIDE[:size=SIZE]", value_parser = mounts::parse_tmpfs)]
     tmpfs: Vec<Mount>,
+    /// Mount what other containers have mounted
+    #[arg(long, value_name = "CONTAINER[:ro]", value_parser = mounts::parse_volumes_from)]
+    volumes_from: Vec<(String, bool)>,
     /// Refuse writes to its root file system
     #[arg(long)]
     read_only: bool,
-    /// Let no program inside gain privileges: no-new-privileges
-    #[arg(long = "security-opt", hide_possible_values = true, value_name = "OPTION", value_parser = ["no-new-privileges", "no-new-privileges=true", "no-new-privileges:true", "no-new-privileges=false", "no-new-privileges:false"])]
-    security: Vec<String>,
-    #[command(flatten)]
-    limits: LimitOptions,
-    #[command(flatten)]
-    further_limits: FurtherLimits,
+    /// Join only these standard streams: stdin, stdout, stderr
+    #[arg(short = 'a', long = "attach", value_name = "STREAM", value_parser = parse_stream)]
+    streams: Vec<StandardStream>,
     #[command(flatten)]
     choice: ImageChoice,
     /// The image
@@ -108,6 +114,20 @@ pub(in crate::cli) struct ContainerOptions {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    further_limits: FurtherLimits,
+    #[command(flatten)]
+    security: SecurityOptions,
+    #[command(flatten)]
+    sharing: SharingOptions,
+    #[command(flatten)]
+    names: NameOptions,
+    #[command(flatten)]
+    life: LifeOptions,
+    #[command(flatten)]
+    notes: NoteOptions,
 }
 
 impl ContainerOptions {
@@ -126,6 +146,7 @@ impl ContainerOptions {
     ) -> Result<CreateContainer> {
         let mut env = environment::from_files(&self.env_file, surroundings)?;
         env.extend(environment::passed_on(self.env, surroundings));
+        let (security, no_new_privileges) = self.security.into_security(surroundings)?;
         let sources = self.volumes.into_iter().chain(self.mounts);
         Ok(CreateContainer {
             name: self.name,
@@ -138,7 +159,7 @@ impl ContainerOptions {
             workdir: self.workdir,
             user: self.user,
             hostname: self.hostname,
-            labels: self.labels.into_iter().collect(),
+            labels: self.notes.labels(surroundings)?.into_iter().collect(),
             network: network_request(self.networks),
             mounts: sources
                 .map(|source| source.below(&surroundings.directory))
@@ -148,17 +169,49 @@ impl ContainerOptions {
             tty: self.tty,
             open_stdin: self.interactive,
             auto_remove: self.auto_remove,
-            no_new_privileges: self
-                .security
-                .last()
-                .is_some_and(|option| !option.ends_with("false")),
+            no_new_privileges,
             resources: self.further_limits.add_to(self.limits.into_resources()),
+            security,
+            stop_signal: self.life.stop_signal,
+            isolation: isolation(self.sharing, self.names, &self.life, self.notes),
+            platform: self.choice.platform.as_ref().map(ToString::to_string),
+            volumes_from: self.volumes_from,
         })
     }
 
     /// Tells whether a terminal is wanted that the caller would type into.
     pub(in crate::cli) const fn wants_typing(&self) -> bool {
         self.tty && self.interactive
+    }
+
+    /// Gives the file that its id is written into.
+    pub(in crate::cli) fn cidfile(&self) -> Option<&Path> {
+        self.notes.cidfile.as_deref()
+    }
+
+    /// Gives the standard streams that are to be joined; all of them if none is named.
+    pub(in crate::cli) fn streams(&self) -> &[StandardStream] {
+        &self.streams
+    }
+}
+
+/// A standard stream, for `--attach`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum StandardStream {
+    /// 0.
+    Input,
+    /// 1.
+    Output,
+    /// 2.
+    Error,
+}
+
+fn parse_stream(text: &str) -> std::result::Result<StandardStream, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "stdin" => Ok(StandardStream::Input),
+        "stdout" => Ok(StandardStream::Output),
+        "stderr" => Ok(StandardStream::Error),
+        _ => Err("valid streams are STDIN, STDOUT and STDERR".to_owned()),
     }
 }
 
@@ -186,6 +239,9 @@ pub(in crate::cli) struct ExecOptions {
     /// Run as this user
     #[arg(short, long)]
     user: Option<String>,
+    /// The keys that leave it alone, like ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS", value_parser = parse_detach_keys)]
+    pub(in crate::cli) detach_keys: Option<DetachKeys>,
     /// The container
     pub(in crate::cli) container: String,
     /// The program and its arguments
@@ -227,6 +283,9 @@ fn network_request(networks: Vec<String>) -> Option<NetworkRequest> {
         [] => None,
         [none] if none == "none" => Some(NetworkRequest::None),
         [host] if host == "host" => Some(NetworkRequest::Host),
+        [one] if one.starts_with("container:") => {
+            Some(NetworkRequest::Container(one.trim_start_matches("container:").to_owned()))
+        }
         // Docker's word for the network one gets anyway.
         [default] if default == "default" => None,
         _ => Some(NetworkRequest::Named(networks)),

@@ -148,6 +148,25 @@ pub(super) fn parse_pids(text: &str) -> Result<i64, String> {
     }
 }
 
+/// Keys that leave a program alone; a type of its own because clap reads a list as many values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct DetachKeys(pub(in crate::cli) Vec<u8>);
+
+/// Reads keys like `ctrl-p,ctrl-q` or `a,b` (moby/term, `ToBytes`).
+pub(super) fn parse_detach_keys(text: &str) -> Result<DetachKeys, String> {
+    let key = |text: &str| -> Result<u8, String> {
+        let wrong = || format!("invalid detach keys: '{text}' is no key; write ctrl-p,ctrl-q");
+        if let &[only] = text.as_bytes() {
+            return Ok(only);
+        }
+        match text.strip_prefix("ctrl-").map(str::as_bytes) {
+            Some(&[letter @ (b'a'..=b'z' | b'@' | b'['..=b'_')]) => Ok(letter & 0x1f),
+            _ => Err(wrong()),
+        }
+    };
+    text.split(',').map(key).collect::<Result<_, _>>().map(DetachKeys)
+}
+
 /// Reads `10.0.0.0/24`.
 pub(super) fn parse_subnet(text: &str) -> Result<Ipv4Net, String> {
     text.parse().map_err(|_error| "write an IPv4 subnet like 10.20.0.0/24".to_owned())
@@ -266,6 +285,8 @@ mod tests {
             assert!(parse_ulimit(bad).is_err(), "{bad}");
         }
         assert_eq!((parse_memory_swap("-1"), parse_swappiness("-1")), (Ok(-1), Ok(-1)));
+        assert_eq!(parse_detach_keys("ctrl-p,ctrl-q,a"), Ok(DetachKeys(vec![0x10, 0x11, b'a'])));
+        assert!(parse_detach_keys("ctrl-").is_err() && parse_detach_keys("").is_err());
         assert!(parse_memory_swap("-2").is_err() && parse_swappiness("101").is_err());
     }
 

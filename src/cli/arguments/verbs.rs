@@ -6,7 +6,10 @@ use clap::Args;
 
 use super::{
     container::LimitOptions,
-    values::{Moment, Tail, parse_moment, parse_seconds, parse_signal, parse_tail},
+    values::{
+        DetachKeys, Moment, Tail, parse_detach_keys, parse_moment, parse_seconds, parse_signal,
+        parse_tail,
+    },
 };
 use crate::model::ContainerName;
 
@@ -68,6 +71,9 @@ pub(in crate::cli) struct StartOptions {
     /// Join its standard streams
     #[arg(short, long)]
     pub(in crate::cli) attach: bool,
+    /// The keys that leave it alone, like ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS", value_parser = parse_detach_keys)]
+    pub(in crate::cli) detach_keys: Option<DetachKeys>,
     /// Accepted for Docker's sake; standard input is joined when it was made with -i
     #[arg(short, long)]
     pub(in crate::cli) interactive: bool,
@@ -79,9 +85,9 @@ pub(in crate::cli) struct StartOptions {
 /// The flags of `stop` and `restart`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StopOptions {
-    /// Seconds until it is killed; 10 if not said
-    #[arg(short = 't', long = "timeout", alias = "time", value_name = "SECONDS", default_value = "10", hide_default_value = true, value_parser = parse_seconds)]
-    pub(in crate::cli) grace: Duration,
+    /// Seconds until it is killed; what it was made with, or 10, if not said
+    #[arg(short = 't', long = "timeout", alias = "time", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(in crate::cli) grace: Option<Duration>,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     pub(in crate::cli) names: Vec<String>,
@@ -126,6 +132,12 @@ pub(in crate::cli) struct AttachOptions {
     /// Do not pass on what is typed
     #[arg(long)]
     pub(in crate::cli) no_stdin: bool,
+    /// The keys that leave it alone, like ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS", value_parser = parse_detach_keys)]
+    pub(in crate::cli) detach_keys: Option<DetachKeys>,
+    /// Pass signals on to it
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", hide_default_value = true)]
+    pub(in crate::cli) sig_proxy: bool,
     /// The container
     pub(in crate::cli) container: String,
 }
@@ -133,11 +145,11 @@ pub(in crate::cli) struct AttachOptions {
 /// The flags of `update`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UpdateOptions {
-    #[command(flatten)]
-    pub(in crate::cli) limits: LimitOptions,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     pub(in crate::cli) names: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitOptions,
 }
 
 /// The arguments of `rename`.
@@ -147,4 +159,61 @@ pub(in crate::cli) struct RenameOptions {
     pub(in crate::cli) container: String,
     /// Its new name
     pub(in crate::cli) name: ContainerName,
+}
+
+/// The flags of `stats`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatsOptions {
+    /// Show those that do not run, too
+    #[arg(short, long)]
+    pub(in crate::cli) all: bool,
+    /// Print by Go template, or `json`, or `table TEMPLATE`
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(in crate::cli) format: Option<String>,
+    /// Print once
+    #[arg(long)]
+    pub(in crate::cli) no_stream: bool,
+    /// Do not shorten
+    #[arg(long)]
+    pub(in crate::cli) no_trunc: bool,
+    /// Names or ids; all that run if none is named
+    #[arg(value_name = "CONTAINER")]
+    pub(in crate::cli) names: Vec<String>,
+}
+
+/// The arguments of `top`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TopOptions {
+    /// The container
+    pub(in crate::cli) container: String,
+    /// What ps is told, with Docker; only -ef is here
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    pub(in crate::cli) ps: Vec<String>,
+}
+
+/// The arguments of `port`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PortOptions {
+    /// The container
+    pub(in crate::cli) container: String,
+    /// One port of it
+    #[arg(value_name = "PORT[/PROTOCOL]")]
+    pub(in crate::cli) port: Option<String>,
+}
+
+/// The flags of `events`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EventOptions {
+    /// Only what happened since then: a time, or a span like 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(in crate::cli) since: Option<Moment>,
+    /// Only what happened until then
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(in crate::cli) until: Option<Moment>,
+    /// Only those with KEY=VALUE: type, event, container, image, network, label
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub(in crate::cli) filters: Vec<String>,
+    /// Print by Go template, or `json`
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(in crate::cli) format: Option<String>,
 }

@@ -63,7 +63,7 @@ fn takes_next(word: &str, command: &Command) -> bool {
         return command.get_opts().any(|option| {
             let is_it = option.get_long() == Some(long)
                 || option.get_all_aliases().is_some_and(|aliases| aliases.contains(&long));
-            is_it && takes_value(option.get_action())
+            is_it && takes_value(option.get_action()) && !option.is_require_equals_set()
         });
     }
     let mut letters = word.chars().skip(1);

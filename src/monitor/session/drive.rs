@@ -79,7 +79,7 @@ impl<'a> Drive<'a> {
         outputs: [BorrowedFd<'a>; 2],
     ) -> Self {
         let (socket, decoder) = session.channel.into_parts();
-        let has_terminal = session.has_terminal;
+        let (has_terminal, detach_keys) = (session.has_terminal, session.detach_keys);
         Self {
             id: session.id,
             socket,
@@ -96,7 +96,7 @@ impl<'a> Drive<'a> {
                 is_broken: false,
                 piece: safe_write(fd),
             }),
-            keys: has_terminal.then(DetachKeys::default),
+            keys: has_terminal.then(|| DetachKeys::new(detach_keys)),
             size: None,
             exit: None,
             is_detached: false,

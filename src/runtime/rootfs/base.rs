@@ -27,8 +27,15 @@ pub(super) fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
     let (at, mounted) = match &plan.root.source {
         Rootfs::Directory(path) => (path, bind_root(path, &plan.root)),
         Rootfs::Overlay { lowers, upper, work, at, is_volatile } => {
-            let (is_rootless, is_volatile) = (plan.is_rootless, *is_volatile);
-            let overlay = Overlay { lowers, upper, work, at, is_rootless, is_volatile };
+            let overlay = Overlay {
+                lowers,
+                upper,
+                work,
+                at,
+                is_rootless: plan.is_rootless,
+                is_volatile: *is_volatile,
+                attributes: plan.root.attributes(),
+            };
             (at, overlay.mount())
         }
     };
@@ -37,8 +44,7 @@ pub(super) fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
 
 /// Mounts a directory on itself, because only the root of a mount can become the root.
 fn bind_root(path: &Path, root: &PlannedRoot) -> sys::Result<OwnedFd> {
-    let attributes =
-        if root.has_devices { Attributes::empty() } else { Attributes::MOUNT_ATTR_NODEV };
+    let attributes = root.attributes();
     let fresh;
     let (mount, at) = if let Some(ready) = &root.ready {
         // The way there may be closed to the user namespace; what is on top of the old root hides no less.
@@ -64,6 +70,7 @@ struct Overlay<'a> {
     at: &'a Path,
     is_rootless: bool,
     is_volatile: bool,
+    attributes: Attributes,
 }
 
 impl Overlay<'_> {
@@ -93,7 +100,7 @@ impl Overlay<'_> {
         for flag in self.flags() {
             filesystem.set(flag, "")?;
         }
-        let mount = filesystem.mount(Attributes::MOUNT_ATTR_NODEV)?;
+        let mount = filesystem.mount(self.attributes)?;
         drop(pins);
         mount.attach(files::pin(self.at)?)?;
         Ok(mount.into_root())

@@ -256,7 +256,7 @@ impl Facts {
 pub(crate) fn networks_of(container: &Container) -> impl Iterator<Item = NetworkId> {
     let joined = match &container.config.network {
         NetworkMode::Bridges(networks) => networks.as_slice(),
-        NetworkMode::None | NetworkMode::Host => &[],
+        NetworkMode::None | NetworkMode::Host | NetworkMode::Container(_) => &[],
     };
     let standing = container.endpoints.iter().map(|endpoint| endpoint.network);
     joined.iter().copied().chain(standing)

@@ -15,7 +15,7 @@ fn run_as(mode: Mode, user: &str, script: &str, prepare: impl Fn(&Stage)) -> Out
     alone(|| {
         let mut stage = Stage::enter(mode);
         prepare(&stage);
-        stage.user = User::Named(user.to_owned());
+        stage.user = User::Named { user: user.to_owned(), groups: Vec::new() };
         stage.script(script)
     })
 }
@@ -101,7 +101,7 @@ fn cve_2023_25173_further_groups_are_those_of_the_image() {
         let path = stage.image("tmp/forbidden");
         std::os::unix::fs::chown(&path, Some(0), Some(4)).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
-        stage.user = User::Named("web".to_owned());
+        stage.user = User::Named { user: "web".to_owned(), groups: Vec::new() };
         stage.script("id -G; cat /tmp/forbidden")
     });
     assert!(outcome.output.starts_with("34 4\n"), "{outcome:?}");
@@ -130,7 +130,7 @@ fn cve_2022_27650_nothing_is_inheritable() {
                 held.inheritable = all;
                 caps::set(held).unwrap();
                 let mut stage = Stage::enter(mode);
-                stage.user = User::Named(user.to_owned());
+                stage.user = User::Named { user: user.to_owned(), groups: Vec::new() };
                 stage.script("cat /proc/self/status")
             });
             assert!(outcome.output.contains(NONE), "{mode:?} {user} {outcome:?}");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     cli::arguments::{Arguments, Command},
-    model::{MountKind, Resources},
+    model::{Ipc, Isolation, MountKind, Resources, Seccomp, Security, Sharing},
 };
 
 fn request(line: &str) -> CreateContainer {
@@ -20,7 +20,12 @@ fn base() -> CreateContainer {
 }
 
 fn bind(source: &str, target: &str, read_only: bool, create: bool) -> Mount {
-    let kind = MountKind::Bind { source: source.into(), create };
+    let kind = MountKind::Bind {
+        source: source.into(),
+        create,
+        propagation: String::new(),
+        is_flat: false,
+    };
     Mount { kind, target: target.into(), read_only }
 }
 
@@ -125,7 +130,7 @@ fn flags_about_mounts_become_parts_of_the_request() {
             "--tmpfs /t:size=1m img",
             CreateContainer {
                 mounts: vec![Mount {
-                    kind: MountKind::Tmpfs { size: Some(1 << 20) },
+                    kind: MountKind::Tmpfs { size: Some(1 << 20), options: Vec::new() },
                     target: "/t".into(),
                     read_only: false,
                 }],
@@ -136,7 +141,7 @@ fn flags_about_mounts_become_parts_of_the_request() {
             "--mount type=tmpfs,target=/t,tmpfs-size=1m img",
             CreateContainer {
                 mounts: vec![Mount {
-                    kind: MountKind::Tmpfs { size: Some(1 << 20) },
+                    kind: MountKind::Tmpfs { size: Some(1 << 20), options: Vec::new() },
                     target: "/t".into(),
                     read_only: false,
                 }],
@@ -177,6 +182,52 @@ fn flags_that_restrain_it_become_parts_of_the_request() {
 }
 
 #[test]
+fn flags_about_privileges_and_sharing_become_parts_of_the_request() {
+    let strings = |words: &[&str]| strings(words);
+    assert_requests(&[
+        (
+            "--privileged --cap-add net_admin --cap-drop ALL --security-opt seccomp=unconfined --group-add 7 img",
+            CreateContainer {
+                security: Security {
+                    privileged: true,
+                    cap_add: strings(&["net_admin"]),
+                    cap_drop: strings(&["ALL"]),
+                    seccomp: Seccomp::Unconfined,
+                    groups: strings(&["7"]),
+                    ..Security::default()
+                },
+                ..base()
+            },
+        ),
+        (
+            "--pid host --ipc none --uts host --cgroupns host --userns host --init --stop-timeout 3 --stop-signal INT img",
+            CreateContainer {
+                isolation: Isolation {
+                    pid: Sharing::Host,
+                    ipc: Ipc::None,
+                    uts_host: true,
+                    cgroupns_host: true,
+                    init: true,
+                    stop_timeout: Some(3),
+                    ..Isolation::default()
+                },
+                stop_signal: Some(2),
+                ..base()
+            },
+        ),
+        (
+            "--network container:a --volumes-from b:ro --platform linux/amd64 --restart no --no-healthcheck img",
+            CreateContainer {
+                network: Some(NetworkRequest::Container("a".into())),
+                volumes_from: vec![("b".into(), true)],
+                platform: Some("linux/amd64".into()),
+                ..base()
+            },
+        ),
+    ]);
+}
+
+#[test]
 fn nonsense_is_refused() {
     for line in [
         "",
@@ -191,13 +242,19 @@ fn nonsense_is_refused() {
         "--pids-limit -2 img",
         "--label =x img",
         "-v a/b:/x img",
-        "--tmpfs /t:exec img",
+        "--tmpfs /t:fly img",
         "--mount type=bind,src=/a,dst=/b,ro=maybe img",
         "--mount type=bind,src=/a,dst=/b,tmpfs-size=1m img",
         "-p 80:80 img",
         "-P img",
         "--name -x img",
-        "--security-opt seccomp=unconfined img",
+        "--security-opt seccomp img",
+        "--restart always img",
+        "--ipc container:x img",
+        "-a stdlog img",
+        "--mount type=bind,src=/a,dst=/b,bind-propagation=far img",
+        "--mount type=tmpfs,dst=/b,tmpfs-mode=9 img",
+        "--volumes-from a:x img",
         "--no-such-flag img",
     ] {
         let words = ["estiba", "create"].into_iter().chain(line.split_whitespace());
