@@ -141,7 +141,7 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Run(options) => containers::run(engine, surroundings, options),
         Command::Create(options) => containers::create(engine, surroundings, options),
         Command::Exec(options) => containers::exec(engine, surroundings, options),
-        Command::TopLevelContainer(verb) => containers::dispatch(engine, verb),
+        Command::TopLevelContainer(verb) => containers::dispatch(engine, surroundings, verb),
         Command::Image(verb) => images::dispatch(engine, verb),
         Command::Images(options) => images::list(engine, &options),
         Command::Pull(options) => registries::pull(engine, &options),

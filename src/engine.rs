@@ -14,6 +14,7 @@
 //! | `transfers` | pull, push, login, logout |
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
+//! | `files` | copy in and out, export, changes |
 //! | `observe` | statistics, processes |
 //! | `neighbours` | what a container has of others |
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
@@ -26,6 +27,7 @@ mod archives;
 mod containers;
 mod credentials;
 mod error;
+mod files;
 mod images;
 mod lifecycle;
 mod names;
@@ -51,6 +53,7 @@ use std::{
 pub use archives::Destination;
 pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
+pub use files::{CopyOptions, Side};
 pub use registries::{Proxies, RegistryFiles};
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 
@@ -60,7 +63,7 @@ use crate::{
     monitor::Nascent,
     network::Place,
     store::{Layout, Store},
-    sys::{clock, files},
+    sys::{self, clock},
 };
 pub use crate::{
     image::{Archive, Loaded, Progress, Pulled, Pushed},
@@ -136,7 +139,7 @@ pub enum Force {
 /// # Errors
 /// What the kernel says, with the path.
 pub fn read_file(path: &std::path::Path) -> Result<Vec<u8>> {
-    Ok(files::read(path)?)
+    Ok(sys::files::read(path)?)
 }
 
 /// Reads the clock that [`Mark`](crate::model::Mark)s tell of, for front ends.
@@ -146,7 +149,7 @@ pub fn now() -> Duration {
 
 /// Tells whether a file of the user's is there.
 pub fn is_there(path: &std::path::Path) -> bool {
-    files::exists(path)
+    sys::files::exists(path)
 }
 
 /// Writes a file of the user's that must not be there yet.
@@ -154,11 +157,20 @@ pub fn is_there(path: &std::path::Path) -> bool {
 /// # Errors
 /// What the kernel says, with the path.
 pub fn write_new_file(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
-    let mut file = files::create_new(path)?;
+    let mut file = sys::files::create_new(path)?;
     std::io::Write::write_all(&mut file, bytes).map_err(|error| {
         EngineError::new(ErrorKind::Storage, format!("cannot write {}", path.display()))
             .caused_by(error)
     })
+}
+
+/// Makes a file of the user's, or empties the one that is there.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn create_file(path: &std::path::Path) -> Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    Ok(sys::files::open_with(path, options.write(true).create(true).truncate(true))?)
 }
 
 /// The engine: the one thing a front end holds.
@@ -233,7 +245,7 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Storage`].
     pub fn scratch_file(&self) -> Result<File> {
-        Ok(files::unnamed(&self.layout().staging())?)
+        Ok(sys::files::unnamed(&self.layout().staging())?)
     }
 
     fn layout(&self) -> &Layout {

@@ -25,6 +25,7 @@ pub mod idmap;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
+pub mod overlay;
 pub mod pidfd;
 pub mod poll;
 pub mod process;
@@ -38,6 +39,7 @@ pub mod sealed;
 pub mod seccomp;
 pub mod socket;
 pub mod spawn;
+pub mod tree;
 pub mod tty;
 pub mod userns;
 

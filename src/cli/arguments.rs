@@ -28,9 +28,9 @@ pub(super) use registry::{
 };
 pub(super) use values::DetachKeys;
 pub(super) use verbs::{
-    AttachOptions, EventOptions, KillOptions, LogOptions, Names, PortOptions, PsOptions,
-    RemoveOptions, RenameOptions, StartOptions, StatsOptions, StopOptions, TopOptions,
-    UpdateOptions,
+    AttachOptions, CopyOptions, EventOptions, ExportOptions, KillOptions, LogOptions, Names,
+    OneContainer, PortOptions, PsOptions, RemoveOptions, RenameOptions, StartOptions, StatsOptions,
+    StopOptions, TopOptions, UpdateOptions,
 };
 
 /// Manages containers, images and networks: on a screen without arguments, else by Docker's words.
@@ -169,6 +169,12 @@ pub(super) enum ContainerVerb {
     Top(TopOptions),
     /// List the published ports of a container
     Port(PortOptions),
+    /// Copy files between here and a container
+    Cp(CopyOptions),
+    /// List what a container has changed over its image
+    Diff(OneContainer),
+    /// Write all files of a container as a tar archive
+    Export(ExportOptions),
 
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),

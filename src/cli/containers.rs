@@ -1,5 +1,6 @@
 //! The verbs of containers.
 
+mod files;
 mod list;
 mod stats;
 
@@ -35,12 +36,16 @@ pub(super) fn group(
         ContainerGroup::Run(options) => run(engine, surroundings, options),
         ContainerGroup::Create(options) => create(engine, surroundings, options),
         ContainerGroup::Exec(options) => exec(engine, surroundings, options),
-        ContainerGroup::Verb(verb) => dispatch(engine, verb),
+        ContainerGroup::Verb(verb) => dispatch(engine, surroundings, verb),
         ContainerGroup::Inspect(options) => inspect::run(engine, &options.among("container")),
     }
 }
 
-pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
+pub(super) fn dispatch(
+    engine: &Engine,
+    surroundings: &Surroundings,
+    verb: ContainerVerb,
+) -> Result<u8> {
     match verb {
         ContainerVerb::Ps(options) => list::run(engine, &options),
         ContainerVerb::Start(options) => start(engine, &options),
@@ -74,6 +79,9 @@ pub(super) fn dispatch(engine: &Engine, verb: ContainerVerb) -> Result<u8> {
         ContainerVerb::Stats(options) => stats::run(engine, &options),
         ContainerVerb::Top(options) => stats::top(engine, &options),
         ContainerVerb::Port(options) => port(engine, &options),
+        ContainerVerb::Cp(options) => files::copy(engine, surroundings, &options),
+        ContainerVerb::Diff(options) => files::diff(engine, &options),
+        ContainerVerb::Export(options) => files::export(engine, surroundings, &options),
         ContainerVerb::Wait(options) => Ok(for_all(&options.names, |name| {
             let exit = engine.wait(engine.container(name)?.id)?;
             output::line(exit.code.to_string());

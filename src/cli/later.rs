@@ -3,9 +3,7 @@
 /// Verbs, and what to do meanwhile.
 const VERBS: &[(&[&str], &str)] = &[
     (&["search"], "see what a registry has with: estiba manifest inspect IMAGE"),
-    (&["export", "import"], "images come in with: estiba load -i FILE"),
-    (&["cp"], "show a directory inside with -v, or: estiba exec CONTAINER cat FILE"),
-    (&["diff"], "the screen shows an image's layers: estiba"),
+    (&["import"], "images come in with: estiba load -i FILE"),
     (
         &["build", "buildx", "commit", "builder"],
         "load an image that was built elsewhere: estiba load -i FILE",

@@ -1,4 +1,7 @@
-//! Copying what is in a directory, by descriptor (for `tmpcopyup`): owners, modes, times and extended attributes included.
+//! Copying files by descriptor: what is in a directory (for `tmpcopyup`), with owners, modes, times and extended attributes; and between the trees of host
+//! and container, where no link leads out of its tree.
+
+mod between;
 
 use std::{
     ffi::CStr,
@@ -9,15 +12,36 @@ use rustix::{
     fs::{
         AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chownat,
         fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, futimens, mkdirat, mknodat,
-        openat, readlinkat, statat, symlinkat,
+        openat, readlinkat, statat, symlinkat, unlinkat,
     },
     io::Errno,
 };
 
+pub use self::between::{Place, between};
 use super::{At as _, Result, SysError};
 
 /// How many directories deep a copy goes.
 const DEEPEST: usize = 128;
+
+/// How often a name is freed that somebody takes again.
+const PATIENCE: usize = 16;
+
+/// How something is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether owners, set-user-id bits and extended attributes are kept; else everything belongs to who copies.
+    pub keeps_owners: bool,
+    /// Whether a link at the source is followed.
+    pub follows_link: bool,
+}
+
+/// What the inside of a directory is copied like.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    keeps_owners: bool,
+    /// Whether what is there is replaced, and device nodes are refused: the other side may be somebody else's.
+    merges: bool,
+}
 
 /// Copies all that is in `from` into the empty directory `to`, and makes `to` itself look like `from`; links are copied, not followed.
 ///
@@ -25,7 +49,7 @@ const DEEPEST: usize = 128;
 /// What the kernel says, with the name.
 pub fn contents(from: impl AsFd, to: impl AsFd) -> Result<()> {
     let (from, to) = (reopen(from.as_fd())?, reopen(to.as_fd())?);
-    copy_into(from.as_fd(), to.as_fd(), DEEPEST)
+    copy_into(from.as_fd(), to.as_fd(), DEEPEST, Rules { keeps_owners: true, merges: false })
 }
 
 fn reopen(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
@@ -37,70 +61,131 @@ fn open(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd
     openat(directory, name, flags, Mode::empty()).at("open", name.to_string_lossy())
 }
 
-fn copy_into(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> Result<()> {
+fn copy_into(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize, rules: Rules) -> Result<()> {
     if depth == 0 {
         return Err(SysError::new("copy", "directories that deep", Errno::NAMETOOLONG));
     }
     for entry in Dir::read_from(from).at("list", "a directory")? {
         let entry = entry.at("list", "a directory")?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            copy_entry(from, to, entry.file_name(), depth)?;
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            copy_entry((from, name), (to, name), depth, rules)?;
         }
     }
     let status = fstat(from).at("stat", "a directory")?;
-    copy_attributes(from, to, &status).at("set the owner of", "a directory")
+    copy_attributes(from, to, &status, rules).at("set the owner of", "a directory")
 }
 
-fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<()> {
+/// A name in an open directory.
+type Entry<'a> = (BorrowedFd<'a>, &'a CStr);
+
+fn copy_entry(
+    (from, name): Entry<'_>,
+    target: Entry<'_>,
+    depth: usize,
+    rules: Rules,
+) -> Result<()> {
     let shown = name.to_string_lossy();
     let status = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).at("stat", &shown)?;
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Directory => {
-            mkdirat(to, name, Mode::RWXU).at("make", &shown)?;
             let source = open(from, name, OFlags::RDONLY | OFlags::DIRECTORY)?;
-            let target = open(to, name, OFlags::RDONLY | OFlags::DIRECTORY)?;
-            copy_into(source.as_fd(), target.as_fd(), depth - 1)
+            let inner = make_directory(target, rules)?;
+            copy_into(source.as_fd(), inner.as_fd(), depth - 1, rules)
         }
-        FileType::RegularFile => {
-            let source = open(from, name, OFlags::RDONLY)?;
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let target = openat(to, name, flags, Mode::RUSR | Mode::WUSR).at("make", &shown)?;
-            let (mut reader, target) = (std::fs::File::from(source), std::fs::File::from(target));
-            std::io::copy(&mut reader, &mut &target).at("copy", &shown)?;
-            copy_attributes(reader.as_fd(), target.as_fd(), &status).at("set the owner of", &shown)
-        }
+        FileType::RegularFile => copy_file(open(from, name, OFlags::RDONLY)?, target, rules),
         FileType::Symlink => {
-            let target = readlinkat(from, name, Vec::new()).at("read", &shown)?;
-            symlinkat(target, to, name).at("link", &shown)?;
-            set_owner(to, name, &status).at("set the owner of", &shown)
+            let text = readlinkat(from, name, Vec::new()).at("read", &shown)?;
+            let (to, name) = target;
+            make(target, rules, || symlinkat(&text, to, name)).at("link", &shown)?;
+            set_owner(target, &status, rules).at("set the owner of", &shown)
+        }
+        // It is nothing without its process.
+        FileType::Socket if rules.merges => Ok(()),
+        FileType::CharacterDevice | FileType::BlockDevice if rules.merges => {
+            let reason = std::io::Error::other("it is a device");
+            Err(SysError::new("copy", &shown, reason))
         }
         kind => {
-            let mode = Mode::from_raw_mode(status.st_mode);
-            mknodat(to, name, kind, mode, status.st_rdev).at("make", &shown)?;
-            set_owner(to, name, &status).at("set the owner of", &shown)
+            let (mode, (to, name)) = (Mode::from_raw_mode(status.st_mode), target);
+            make(target, rules, || mknodat(to, name, kind, mode, status.st_rdev))
+                .at("make", &shown)?;
+            set_owner(target, &status, rules).at("set the owner of", &shown)
         }
     }
+}
+
+/// Copies an open regular file.
+fn copy_file(source: OwnedFd, target: Entry<'_>, rules: Rules) -> Result<()> {
+    let (to, name) = target;
+    let shown = name.to_string_lossy();
+    let status = fstat(&source).at("stat", &shown)?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(SysError::new("copy", &shown, std::io::Error::other("it is no regular file")));
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = make(target, rules, || openat(to, name, flags, Mode::RUSR | Mode::WUSR));
+    let (mut reader, made) =
+        (std::fs::File::from(source), std::fs::File::from(made.at("make", &shown)?));
+    std::io::copy(&mut reader, &mut &made).at("copy", &shown)?;
+    copy_attributes(reader.as_fd(), made.as_fd(), &status, rules).at("set the owner of", &shown)
+}
+
+/// Makes a directory, or takes the one that is there where that is allowed.
+fn make_directory((to, name): Entry<'_>, rules: Rules) -> Result<OwnedFd> {
+    match mkdirat(to, name, Mode::RWXU) {
+        Err(Errno::EXIST) if rules.merges => {}
+        other => other.at("make", name.to_string_lossy())?,
+    }
+    open(to, name, OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+/// Makes something under a name, in place of what is there where that is allowed; never of a directory.
+fn make<T>(
+    (to, name): Entry<'_>,
+    rules: Rules,
+    make: impl Fn() -> rustix::io::Result<T>,
+) -> rustix::io::Result<T> {
+    for _ in 0..PATIENCE {
+        match make() {
+            Err(Errno::EXIST) if rules.merges => unlinkat(to, name, AtFlags::empty())?,
+            other => return other,
+        }
+    }
+    Err(Errno::EXIST)
 }
 
 fn owner(status: &Stat) -> (Option<Uid>, Option<Gid>) {
     (Some(Uid::from_raw(status.st_uid)), Some(Gid::from_raw(status.st_gid)))
 }
 
-fn set_owner(directory: BorrowedFd<'_>, name: &CStr, status: &Stat) -> rustix::io::Result<()> {
+fn set_owner((to, name): Entry<'_>, status: &Stat, rules: Rules) -> rustix::io::Result<()> {
+    if !rules.keeps_owners {
+        return Ok(());
+    }
     let (uid, gid) = owner(status);
-    chownat(directory, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+    chownat(to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 fn copy_attributes(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     status: &Stat,
+    rules: Rules,
 ) -> rustix::io::Result<()> {
-    let (uid, gid) = owner(status);
-    fchown(to, uid, gid)?;
+    let mut mode = Mode::from_raw_mode(status.st_mode);
+    if rules.keeps_owners {
+        let (uid, gid) = owner(status);
+        fchown(to, uid, gid)?;
+    } else {
+        // They would give the rights of who copies.
+        mode.remove(Mode::SUID | Mode::SGID);
+    }
     // After the owner, whose change takes set-user-id bits and capabilities away.
-    fchmod(to, Mode::from_raw_mode(status.st_mode))?;
-    copy_extended(from, to)?;
+    fchmod(to, mode)?;
+    if rules.keeps_owners {
+        copy_extended(from, to)?;
+    }
     let time = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec: i64::try_from(tv_nsec).unwrap_or(0) };
     futimens(
         to,

@@ -15,6 +15,7 @@ mod containers;
 mod crashes;
 mod devices;
 mod escapes;
+mod files;
 mod hooks;
 mod image;
 mod isolated;

@@ -54,7 +54,7 @@ fn processes_are_listed_as_the_host_sees_them() {
 #[test]
 fn events_are_told_as_docker_tells_them() {
     let host = Host::with_starter();
-    let mut live = host
+    let mut listener = host
         .command(&["events", "--filter", "container=first", "--format", "{{.Action}}"])
         .stdout(Stdio::piped())
         .spawn()
@@ -99,12 +99,12 @@ fn events_are_told_as_docker_tells_them() {
     ]);
     assert!(json.contains("\"Action\":\"create\"") && json.contains("\"timeNano\":"), "{json}");
     // However late the listener was: a further event reaches it.
-    let mut heard = BufReader::new(live.stdout.take().unwrap()).lines();
+    let mut heard = BufReader::new(listener.stdout.take().unwrap()).lines();
     host.ok(&["rename", "first", "other"]);
     host.ok(&["rename", "other", "first"]);
     eventually("the listener hears of it", || heard.next().unwrap().unwrap() == "rename");
-    live.kill().unwrap();
-    live.wait().unwrap();
+    listener.kill().unwrap();
+    listener.wait().unwrap();
     host.fails(1, &["events", "--filter", "frob=x", "--until", "0s"]);
     host.fails(125, &["events", "--since", "soon"]);
     host.assert_clean();

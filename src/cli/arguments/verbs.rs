@@ -1,6 +1,6 @@
 //! The flags of verbs about containers that are there.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -216,4 +216,39 @@ pub(in crate::cli) struct EventOptions {
     /// Print by Go template, or `json`
     #[arg(long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
+}
+
+/// The flags of `cp`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CopyOptions {
+    /// Keep owners
+    #[arg(short, long)]
+    pub(in crate::cli) archive: bool,
+    /// Follow a link at the source
+    #[arg(short = 'L', long)]
+    pub(in crate::cli) follow_link: bool,
+    /// Say nothing; nothing is said anyway
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+    /// A path here, or CONTAINER:PATH
+    pub(in crate::cli) source: String,
+    /// CONTAINER:PATH, or a path here
+    pub(in crate::cli) target: String,
+}
+
+/// The flags of `export`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExportOptions {
+    /// Write it into this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// The container
+    pub(in crate::cli) container: String,
+}
+
+/// The one container of a verb.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OneContainer {
+    /// The container
+    pub(in crate::cli) container: String,
 }

@@ -1,9 +1,6 @@
 //! The root file system itself: a directory of the host, or an overlay.
 
-use std::{
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-};
+use std::{os::fd::OwnedFd, path::Path};
 
 use nix::errno::Errno;
 
@@ -12,12 +9,12 @@ use crate::{
     runtime::{
         InitError, Rootfs,
         error::Step as _,
-        mounts::LONGEST_OPTION,
         plan::{Plan, PlannedRoot},
     },
     sys::{
         self, files,
-        mount::{self, Attributes, Filesystem, Mount, Propagation},
+        mount::{self, Attributes, Mount, Propagation},
+        overlay::Layers,
         root::Root,
     },
 };
@@ -28,9 +25,7 @@ pub(super) fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
         Rootfs::Directory(path) => (path, bind_root(path, &plan.root)),
         Rootfs::Overlay { lowers, upper, work, at, is_volatile } => {
             let overlay = Overlay {
-                lowers,
-                upper,
-                work,
+                layers: Layers { lowers, upper, work },
                 at,
                 is_rootless: plan.is_rootless,
                 is_volatile: *is_volatile,
@@ -64,9 +59,7 @@ fn bind_root(path: &Path, root: &PlannedRoot) -> sys::Result<OwnedFd> {
 
 /// An overlay to be mounted.
 struct Overlay<'a> {
-    lowers: &'a [PathBuf],
-    upper: &'a Path,
-    work: &'a Path,
+    layers: Layers<'a>,
     at: &'a Path,
     is_rootless: bool,
     is_volatile: bool,
@@ -85,23 +78,7 @@ impl Overlay<'_> {
     }
 
     fn mount_by_layers(&self) -> sys::Result<OwnedFd> {
-        let filesystem = Filesystem::open("overlay")?;
-        // Held until the overlay holds them.
-        let mut pins = Vec::new();
-        for (key, path) in self.options("lowerdir+") {
-            if let Some(text) = path.to_str().filter(|text| text.len() <= LONGEST_OPTION) {
-                filesystem.set(key, text)?;
-                continue;
-            }
-            let pin = files::pin(path)?;
-            filesystem.set(key, &files::name_of(&pin))?;
-            pins.push(pin);
-        }
-        for flag in self.flags() {
-            filesystem.set(flag, "")?;
-        }
-        let mount = filesystem.mount(self.attributes)?;
-        drop(pins);
+        let mount = self.layers.mount(self.flags(), self.attributes)?;
         mount.attach(files::pin(self.at)?)?;
         Ok(mount.into_root())
     }
@@ -110,7 +87,7 @@ impl Overlay<'_> {
     fn mount_by_options(&self) -> sys::Result<OwnedFd> {
         let mut pins = Vec::new();
         let mut options: Vec<(&str, String)> = Vec::new();
-        for (key, path) in self.options("lowerdir") {
+        for (key, path) in self.layers.options("lowerdir") {
             let pin = files::pin(path)?;
             let name = files::name_of(&pin);
             match options.iter_mut().find(|(known, _)| *known == key) {
@@ -132,12 +109,5 @@ impl Overlay<'_> {
         [("userxattr", self.is_rootless), ("volatile", self.is_volatile)]
             .into_iter()
             .filter_map(|(flag, is_set)| is_set.then_some(flag))
-    }
-
-    fn options(&self, lower: &'static str) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.lowers
-            .iter()
-            .map(move |path| (lower, path.as_path()))
-            .chain([("upperdir", self.upper), ("workdir", self.work)])
     }
 }
