@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | `ociVersion` | 1.0 to 1.3 | others: a newer one may ask for what would be passed over |
 //! | `root.path`, `readonly` | *caller* gives [`Rootfs`]; yes | |
-//! | `mounts` | every kind of file system with its options; bind, rbind; attributes of one mount or (`r…`) of all below; `sync` … `lazytime`; `idmap`, `ridmap`, mappings; `tmpcopyup`; propagation; `remount`; in their order | options for a file system on a bind; options longer than 255 bytes (`lowerdir` may be longer); places inside of `/proc`; `silent`, `loud` change nothing; `mand` is the kernel's to take, which has had no such locks since 5.15 |
+//! | `mounts` | every kind of file system with its options; `cgroup` and `cgroup2` show the container's own groups, and without one nothing writable; bind, rbind; attributes of one mount or (`r…`) of all below; `sync` … `lazytime`; `idmap`, `ridmap`, mappings; `tmpcopyup`; propagation; `remount`; in their order | options for a file system on a bind; options longer than 255 bytes (`lowerdir` may be longer); places inside of `/proc`; `silent`, `loud` change nothing; `mand` is the kernel's to take, which has had no such locks since 5.15 |
 //! | `process.args`, `env`, `cwd`, `user` (`umask`, `additionalGids`) | yes | a `cwd` outside of the root |
 //! | `process.terminal`, `consoleSize` | terminal; size: *caller* | |
 //! | `process.capabilities` | all five sets; [`take_out_ungrantable`] for those that cannot be had | |

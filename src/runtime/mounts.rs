@@ -1,17 +1,19 @@
 //! The mounts of a spec, their options read.
 
+mod groups;
 mod options;
 
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxIdMapping, Mount, Spec};
 
+pub(super) use self::groups::{Groups, Membership, Shown};
 use self::options::Options;
 use super::RuntimeError;
 use crate::sys::{
-    cgroup::Hierarchies,
+    self,
     idmap::{IdMaps, Range},
-    mount::{self, Attributes, Change, Propagation},
+    mount::{self, Attributes, Change, Filesystem, Propagation},
 };
 
 /// One mount, ready to be made.
@@ -49,7 +51,7 @@ pub(super) enum Source {
         copies_up: bool,
     },
     /// The control groups.
-    Cgroup(Hierarchies),
+    Cgroup(Groups),
     /// What is mounted there already, changed.
     Remount {
         /// Options for the file system; the value is empty for a flag.
@@ -68,6 +70,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) ids: Option<&'a IdMaps>,
     /// What `SELinux` calls all that is in a file system made for it; empty to leave it.
     pub(super) label: &'a str,
+    /// Which control groups it is in.
+    pub(super) membership: Membership<'a>,
 }
 
 /// Files of `/proc` that may be shown from elsewhere, because they tell how big the machine is (what lxcfs emulates; runc's list).
@@ -152,7 +156,7 @@ pub(super) fn resolve(
 ) -> Result<Vec<PlannedMount>, RuntimeError> {
     let mut mounts = Vec::new();
     for mount in spec.mounts().iter().flatten() {
-        mounts.extend(resolve_one(mount, surroundings)?);
+        mounts.push(resolve_one(mount, surroundings)?);
     }
     Ok(mounts)
 }
@@ -160,7 +164,7 @@ pub(super) fn resolve(
 fn resolve_one(
     mount: &Mount,
     surroundings: Surroundings<'_>,
-) -> Result<Option<PlannedMount>, RuntimeError> {
+) -> Result<PlannedMount, RuntimeError> {
     let unfit = |reason: &str| {
         RuntimeError::unfit(format_args!("mount {}: {reason}", mount.destination().display()))
     };
@@ -182,10 +186,9 @@ fn resolve_one(
     let source = match kind {
         _ if options.is_remount => Source::Remount { options: options.filesystem },
         _ if is_bind => bind(mount, &options, surroundings)?,
-        "cgroup" | "cgroup2" => match Hierarchies::to_mount(surroundings.is_rootless) {
-            Some(hierarchies) => Source::Cgroup(hierarchies),
-            None => return Ok(None),
-        },
+        "cgroup" | "cgroup2" => {
+            Source::Cgroup(Groups::resolve(surroundings.membership, surroundings.is_rootless)?)
+        }
         _ => Source::Filesystem {
             kind: kind.to_owned(),
             options: told(kind, mount, &options, surroundings.label)
@@ -197,7 +200,7 @@ fn resolve_one(
     if planned.target == "/proc" && !is_bind && !planned.is_proc() && !options.is_remount {
         return Err(unfit(&format!("file system {kind} cannot take the place of proc")));
     }
-    Ok(Some(planned))
+    Ok(planned)
 }
 
 /// Reads `linux.rootfsPropagation`; nothing when it is empty.
@@ -208,6 +211,17 @@ pub(super) fn root_propagation(text: &str) -> Result<Option<(Propagation, bool)>
         [one] => Ok(Some(*one)),
         _ => Err(RuntimeError::unfit(format_args!("linux.rootfsPropagation {text} is unknown"))),
     }
+}
+
+/// Makes a directory in which nothing is and nothing can be made.
+pub(super) fn empty_directory() -> sys::Result<mount::Mount> {
+    let attributes = Attributes::MOUNT_ATTR_RDONLY
+        | Attributes::MOUNT_ATTR_NOSUID
+        | Attributes::MOUNT_ATTR_NODEV
+        | Attributes::MOUNT_ATTR_NOEXEC;
+    let filesystem = Filesystem::open("tmpfs")?;
+    filesystem.set("mode", "755")?;
+    filesystem.mount(attributes)
 }
 
 /// Makes a path absolute and takes `.`, `..` and double slashes out of it; config.md lets it be relative to `/`.

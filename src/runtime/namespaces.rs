@@ -177,6 +177,13 @@ impl Namespaces {
         Ok(own)
     }
 
+    /// Tells whether its control group namespace is not that of this process.
+    pub(super) fn has_own_cgroup(&self) -> Result<bool, RuntimeError> {
+        let joined = self.joined.iter().find(|join| join.kind == CloneFlags::CLONE_NEWCGROUP);
+        let own = joined.map(|join| namespace::is_own(&join.file, "cgroup")).transpose()?;
+        Ok(self.has_cgroup || own == Some(false))
+    }
+
     /// Tells whether the process is in another user namespace than this one.
     pub(super) fn enters_user(&self) -> bool {
         (self.made | self.entered_before).contains(CloneFlags::CLONE_NEWUSER)

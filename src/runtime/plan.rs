@@ -9,7 +9,7 @@ use super::{
     execution::Execution,
     hooks::InnerHooks,
     links::{self, Move},
-    mounts::{self, PlannedMount, Surroundings},
+    mounts::{self, Membership, PlannedMount, Surroundings},
     namespaces::Namespaces,
 };
 use crate::sys::{
@@ -137,6 +137,10 @@ impl<'a> Plan<'a> {
                     label: linux
                         .and_then(|linux| linux.mount_label().as_deref())
                         .unwrap_or_default(),
+                    membership: Membership {
+                        group: setup.cgroup,
+                        has_namespace: namespaces.has_own_cgroup()?,
+                    },
                 },
             )?,
             hooks: InnerHooks::resolve(spec)?,

@@ -11,13 +11,11 @@ use rustix::fs::{FileType, OFlags};
 use super::{
     InitError, Rootfs, devices,
     error::Step as _,
-    mounts::{PlannedMount, Source},
+    mounts::{self, Groups, PlannedMount, Source},
     plan::Plan,
 };
 use crate::sys::{
-    self, SysError,
-    cgroup::Hierarchies,
-    copy, files,
+    self, SysError, copy, files,
     mount::{self, Attributes, Mount, Propagation},
     root::{self, Links, Make, Root},
 };
@@ -117,11 +115,9 @@ impl Tree {
         }
         mount.attach(&target).step(failed)?;
         propagate(planned, &mount).step(failed)?;
-        if let Source::Cgroup(Hierarchies::Separate(names)) = &planned.source {
-            for name in names {
-                make::mount_hierarchy(&mount, name, planned.attributes()).step(failed)?;
-            }
-            make::finish(planned, &mount).step(failed)?;
+        let attributes = planned.attributes();
+        if let Source::Cgroup(Groups::Each(each)) = &mut planned.source {
+            make::fill_with_hierarchies(&mount, each, attributes).step(failed)?;
         }
         Ok(mount)
     }
@@ -176,7 +172,7 @@ impl Tree {
         let template = if is_directory { &mut self.empty } else { &mut self.null };
         let mount = match template {
             Some(template) => Mount::copy(&*template, false),
-            None if is_directory => make::empty_directory(),
+            None if is_directory => mounts::empty_directory(),
             None => devices::bind("/dev/null", 1, 3),
         }
         .step(failed)?;

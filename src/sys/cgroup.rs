@@ -9,6 +9,7 @@ mod one;
 mod resources;
 mod statistics;
 mod two;
+mod view;
 
 use std::{
     io,
@@ -24,9 +25,10 @@ use self::{
     hierarchy::{Version, detect},
 };
 pub use self::{
-    hierarchy::{Hierarchies, Reach},
+    hierarchy::Reach,
     resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle, counts_swap},
     statistics::{IoCount, Pressure, Stalls, Statistics},
+    view::Hierarchy,
 };
 use super::{Result, SysError, files};
 

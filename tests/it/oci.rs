@@ -3,6 +3,7 @@
 mod compatible;
 mod escapes;
 mod fields;
+mod groups;
 mod links;
 mod terminals;
 

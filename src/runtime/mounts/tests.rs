@@ -4,11 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn planned(kind: &str, options: &[&str]) -> Result<Option<PlannedMount>, RuntimeError> {
+fn planned(kind: &str, options: &[&str]) -> Result<PlannedMount, RuntimeError> {
     at("/there", kind, options)
 }
 
-fn at(target: &str, kind: &str, options: &[&str]) -> Result<Option<PlannedMount>, RuntimeError> {
+fn at(target: &str, kind: &str, options: &[&str]) -> Result<PlannedMount, RuntimeError> {
     labelled("", target, kind, options)
 }
 
@@ -17,14 +17,17 @@ fn labelled(
     target: &str,
     kind: &str,
     options: &[&str],
-) -> Result<Option<PlannedMount>, RuntimeError> {
+) -> Result<PlannedMount, RuntimeError> {
     let mut mount = Mount::default();
     mount
         .set_destination(target.into())
         .set_typ(Some(kind.to_owned()))
         .set_source(Some("/here".into()))
         .set_options(Some(options.iter().map(|&text| text.to_owned()).collect()));
-    resolve_one(&mount, Surroundings { is_rootless: false, enters_user: false, ids: None, label })
+    let membership = Membership { group: None, has_namespace: true };
+    let surroundings =
+        Surroundings { is_rootless: false, enters_user: false, ids: None, label, membership };
+    resolve_one(&mount, surroundings)
 }
 
 fn options_of(mount: PlannedMount) -> Vec<(String, String)> {
@@ -36,7 +39,7 @@ fn options_of(mount: PlannedMount) -> Vec<(String, String)> {
 
 #[test]
 fn options_are_sorted_into_attributes_and_the_file_systems_own() {
-    let mount = planned("tmpfs", &["nosuid", "size=65536k", "mode=755", "rw"]).unwrap().unwrap();
+    let mount = planned("tmpfs", &["nosuid", "size=65536k", "mode=755", "rw"]).unwrap();
     assert_eq!(mount.attributes(), Attributes::MOUNT_ATTR_NOSUID);
     let options = options_of(mount);
     assert_eq!(options[0], ("source".to_owned(), "/here".to_owned()));
@@ -46,11 +49,11 @@ fn options_are_sorted_into_attributes_and_the_file_systems_own() {
 
 #[test]
 fn any_kind_is_left_to_the_kernel_and_its_device_is_not_written_when_read_only() {
-    let options = options_of(planned("ext4", &["ro", "data=journal"]).unwrap().unwrap());
+    let options = options_of(planned("ext4", &["ro", "data=journal"]).unwrap());
     assert_eq!(options[1], ("ro".to_owned(), String::new()));
     let text = "lowerdir=/a:/b\\:c,upperdir=/u";
     let words: Vec<&str> = text.split(',').collect();
-    let options = options_of(planned("overlay", &words).unwrap().unwrap());
+    let options = options_of(planned("overlay", &words).unwrap());
     let layers = |key: &str| -> Vec<&str> {
         options.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str()).collect()
     };
@@ -62,7 +65,7 @@ fn any_kind_is_left_to_the_kernel_and_its_device_is_not_written_when_read_only()
 #[test]
 fn new_file_systems_get_the_label_of_the_spec() {
     let context = |kind: &str, words: &[&str]| {
-        let options = options_of(labelled("a:b:c:d", "/there", kind, words).unwrap().unwrap());
+        let options = options_of(labelled("a:b:c:d", "/there", kind, words).unwrap());
         options.into_iter().find(|(key, _)| key == "context").map(|(_, value)| value)
     };
     for kind in ["tmpfs", "devpts", "ext4"] {
@@ -77,9 +80,9 @@ fn new_file_systems_get_the_label_of_the_spec() {
 #[test]
 fn devices_work_where_the_spec_does_not_say_otherwise() {
     for kind in ["bind", "tmpfs", "devpts"] {
-        let mount = planned(kind, &[]).unwrap().unwrap();
+        let mount = planned(kind, &[]).unwrap();
         assert!(!mount.attributes().contains(Attributes::MOUNT_ATTR_NODEV), "{kind}");
-        let mount = planned(kind, &["dev", "nodev"]).unwrap().unwrap();
+        let mount = planned(kind, &["dev", "nodev"]).unwrap();
         assert!(mount.attributes().contains(Attributes::MOUNT_ATTR_NODEV), "{kind}");
     }
 }
@@ -114,7 +117,7 @@ fn nothing_of_proc_is_replaced_but_what_tells_the_size_of_the_machine() {
         ("/proc/meminfo", "tmpfs", false),
         ("/proc/acpi", "tmpfs", false),
     ] {
-        let mount = at(target, kind, &[]).unwrap().unwrap();
+        let mount = at(target, kind, &[]).unwrap();
         assert_eq!(mount.may_be_in_proc(), expected, "{target} {kind}");
         assert!(mount.is_of_system());
     }

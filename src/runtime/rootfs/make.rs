@@ -3,10 +3,9 @@
 use std::{os::fd::AsFd, path::Path};
 
 use crate::{
-    runtime::mounts::{PlannedMount, Source},
+    runtime::mounts::{Groups, PlannedMount, Shown, Source},
     sys::{
         self,
-        cgroup::Hierarchies,
         mount::{self, Attributes, Change, Filesystem, Mount},
         root,
     },
@@ -24,6 +23,9 @@ pub(super) fn make(planned: &mut PlannedMount, is_rootless: bool) -> sys::Result
         change_bind(planned, &mount, is_recursive)?;
         return Ok(mount);
     }
+    if let Source::Cgroup(Groups::One(shown)) = &mut planned.source {
+        return shown.make(attributes);
+    }
     match &planned.source {
         Source::Filesystem { kind, options, copies_up } => {
             let later =
@@ -38,13 +40,34 @@ pub(super) fn make(planned: &mut PlannedMount, is_rootless: bool) -> sys::Result
                 other => other,
             }
         }
-        Source::Cgroup(Hierarchies::Separate(_)) => make_filesystem(
+        // Its directories are still to be made.
+        Source::Cgroup(_) => make_filesystem(
             "tmpfs",
             &[("mode".to_owned(), "755".to_owned())],
             attributes & !Attributes::MOUNT_ATTR_RDONLY,
         ),
-        _ => make_filesystem("cgroup2", &[], attributes),
+        Source::Bind { .. } | Source::Remount { .. } => {
+            let reason = rustix::io::Errno::INVAL;
+            Err(sys::SysError::new("make", planned.source_name(), reason))
+        }
     }
+}
+
+/// Mounts each hierarchy of control groups in a directory of its own, with the names that lead there besides.
+pub(super) fn fill_with_hierarchies(
+    on: &Mount,
+    each: &mut [(String, Shown)],
+    attributes: Attributes,
+) -> sys::Result<()> {
+    let mut all = attributes;
+    for (name, shown) in each {
+        all |= shown.attributes(attributes);
+        shown.make(attributes)?.attach(root::make_directory(on, name)?)?;
+        for link in &shown.links {
+            root::link(name, on, link)?;
+        }
+    }
+    on.restrict(all, false)
 }
 
 /// Changes a copy of a mount: first it alone, then it and those below it.
@@ -97,25 +120,4 @@ fn make_filesystem(
         filesystem.set(key, value)?;
     }
     filesystem.mount(attributes)
-}
-
-/// Mounts one hierarchy of version 1: the control group namespace shows the container's own group as its root.
-pub(super) fn mount_hierarchy(on: &Mount, name: &str, attributes: Attributes) -> sys::Result<()> {
-    let attributes = attributes
-        | Attributes::MOUNT_ATTR_NOSUID
-        | Attributes::MOUNT_ATTR_NODEV
-        | Attributes::MOUNT_ATTR_NOEXEC;
-    let controllers: Vec<(String, String)> =
-        name.split(',').map(|controller| (controller.to_owned(), String::new())).collect();
-    let mount = make_filesystem("cgroup", &controllers, attributes)?;
-    mount.attach(root::make_directory(on, name)?)
-}
-
-/// Makes a directory in which nothing is and nothing can be made.
-pub(super) fn empty_directory() -> sys::Result<Mount> {
-    let attributes = Attributes::MOUNT_ATTR_RDONLY
-        | Attributes::MOUNT_ATTR_NOSUID
-        | Attributes::MOUNT_ATTR_NODEV
-        | Attributes::MOUNT_ATTR_NOEXEC;
-    make_filesystem("tmpfs", &[("mode".to_owned(), "755".to_owned())], attributes)
 }

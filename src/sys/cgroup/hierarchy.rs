@@ -59,28 +59,6 @@ impl Hierarchy {
     }
 }
 
-/// Which hierarchies a container is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hierarchies {
-    /// Version 2.
-    Unified,
-    /// Version 1: the controllers of each hierarchy, joined by commas.
-    Separate(Vec<String>),
-}
-
-impl Hierarchies {
-    /// Finds those to be mounted in a container; `None` when that cannot be done (version 1 in a user namespace shows other people's groups).
-    pub fn to_mount(is_rootless: bool) -> Option<Self> {
-        let found = detect(!is_rootless, Reach::Few).ok()?;
-        if found.iter().any(|one| one.version == Version::Two) {
-            return Some(Self::Unified);
-        }
-        let names = found.iter().map(|one| one.controllers.join(","));
-        let separate = Self::Separate(names.collect());
-        (!is_rootless && !found.is_empty()).then_some(separate)
-    }
-}
-
 /// Finds the hierarchies that are used: those of version 1 with a controller of ours, or else version 2.
 pub(super) fn detect(is_root: bool, reach: Reach) -> Result<Vec<Hierarchy>> {
     let mounts = files::read_text(Path::new("/proc/self/mountinfo"))?;
