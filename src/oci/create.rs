@@ -126,7 +126,7 @@ impl Drop for Draft {
             return;
         }
         // The failure that led here is the one to tell; `delete --force` does again what does not work now.
-        let _gone = self.cgroup.as_ref().map(Cgroup::remove_tree);
+        let _gone = self.cgroup.as_ref().map(Cgroup::remove);
         let _gone = self.class.as_ref().map(Class::remove);
         let _gone = self.place.remove();
     }

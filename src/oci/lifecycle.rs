@@ -15,7 +15,7 @@ use crate::{
     runtime::hooks,
     sys::{
         cgroup::Cgroup,
-        fifo, files, pidfd,
+        fifo, files,
         poll::{self, PollFd, PollFlags},
         spawn,
     },
@@ -78,10 +78,8 @@ pub(super) fn kill(
     let number = signal_number(signal)?;
     let container = Container::find(context, id)?;
     let cgroup = container.cgroup();
-    if all {
-        for pid in cgroup.iter().flat_map(Cgroup::members) {
-            signal_process(pid, number);
-        }
+    if let Some(cgroup) = cgroup.as_ref().filter(|_| all) {
+        cgroup.signal_all(number)?;
     }
     match container.pinned() {
         Some((_, pidfd)) if !all => spawn::send_signal(pidfd.as_fd(), number)?,
@@ -100,13 +98,6 @@ fn thaw_dying(cgroup: Option<&Cgroup>) -> Result<(), Failure> {
     match cgroup.filter(|cgroup| cgroup.is_frozen()) {
         Some(cgroup) => Ok(cgroup.thaw()?),
         None => Ok(()),
-    }
-}
-
-/// Signals a process that was in a group a moment ago; one that is gone is no failure.
-fn signal_process(pid: i32, number: i32) {
-    if let Ok(pidfd) = pidfd::open(pid) {
-        drop(spawn::send_signal(pidfd.as_fd(), number));
     }
 }
 
@@ -176,11 +167,8 @@ pub(super) fn destroy(container: &Container) -> Result<(), Failure> {
         }
     }
     if let Some(cgroup) = cgroup {
-        for pid in cgroup.members() {
-            signal_process(pid, libc::SIGKILL);
-        }
-        thaw_dying(Some(&cgroup))?;
-        cgroup.remove_tree()?;
+        cgroup.kill_all()?;
+        cgroup.remove()?;
     }
     if let Some(class) = &container.record.class {
         class.remove()?;

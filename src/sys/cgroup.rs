@@ -4,6 +4,7 @@ pub mod devices;
 mod freeze;
 mod group;
 mod hierarchy;
+mod kill;
 mod members;
 mod one;
 mod resources;
@@ -175,40 +176,7 @@ impl Cgroup {
         self.groups.iter().filter(|group| group.has("memory")).filter_map(count).sum()
     }
 
-    /// Kills every process in the group.
-    ///
-    /// # Errors
-    /// What the kernel says; timed out when new ones keep coming.
-    pub fn kill_all(&self) -> Result<()> {
-        let Some(group) = self.groups.first() else {
-            return Ok(());
-        };
-        match group.write("cgroup.kill", "1") {
-            // Version 1, and version 2 before Linux 5.14.
-            Err(error) if is_absent(&error) => {}
-            other => return other,
-        }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let pids = group.processes();
-            if pids.is_empty() {
-                return Ok(());
-            }
-            for pid in pids {
-                // Gone already is as good.
-                let _gone = nix::sys::signal::kill(
-                    nix::unistd::Pid::from_raw(pid),
-                    nix::sys::signal::Signal::SIGKILL,
-                );
-            }
-            if Instant::now() > deadline {
-                return Err(SysError::new("empty", group.path.display(), Errno::ETIMEDOUT));
-            }
-            group.pause();
-        }
-    }
-
-    /// Removes it, waiting briefly for dying processes; its absence is no failure.
+    /// Removes it with the groups that were made below it, waiting briefly for dying processes; its absence is no failure.
     ///
     /// # Errors
     /// What the kernel says; busy when processes live on in it.

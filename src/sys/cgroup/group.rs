@@ -14,6 +14,7 @@ pub(super) use super::hierarchy::Version;
 use super::{
     Reading,
     hierarchy::{Hierarchy, Reach},
+    members::with_those_below,
 };
 use crate::sys::{At as _, Result, SysError, files};
 
@@ -21,7 +22,7 @@ use crate::sys::{At as _, Result, SysError, files};
 const ENABLED: [&str; 3] = ["+cpu", "+memory", "+pids"];
 
 /// Those that they get besides when everything may be asked of them.
-const FURTHER: [&str; 4] = ["+cpuset", "+io", "+hugetlb", "+rdma"];
+const FURTHER: [&str; 5] = ["+cpuset", "+io", "+hugetlb", "+rdma", "+misc"];
 
 /// A control group in one hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,13 @@ impl Group {
             || self.controllers.iter().any(|one| one == controller)
     }
 
+    /// Tells whether it was handed a controller down; always, in version 1.
+    pub(super) fn is_given(&self, controller: &str) -> bool {
+        let given = files::read_text(&self.path.join("cgroup.controllers"));
+        self.version == Version::One
+            || given.is_ok_and(|text| text.split_ascii_whitespace().any(|one| one == controller))
+    }
+
     pub(super) fn find(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
         let mut paths = hierarchy.bases.iter().map(|base| base.join(name));
         let path = paths.find(|path| files::exists(path))?;
@@ -100,11 +108,6 @@ impl Group {
             let (key, value) = line.split_once(' ')?;
             (key == name).then(|| value.parse().ok())?
         })
-    }
-
-    pub(super) fn processes(&self) -> Vec<i32> {
-        let text = files::read_text(&self.path.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
     pub(super) fn add_to(&self, reading: &mut Reading) {
@@ -136,7 +139,12 @@ impl Group {
                 Err(error)
                     if error.errno() == Some(Errno::EBUSY as i32) && Instant::now() < deadline =>
                 {
-                    self.pause();
+                    // The deepest first; those that are busy keep this one busy.
+                    let below = with_those_below(&self.path);
+                    let removed = below.iter().skip(1).rev().map(|path| files::remove_dir(path));
+                    if removed.flatten().count() == 0 {
+                        self.pause();
+                    }
                 }
                 other => return other,
             }
@@ -158,8 +166,12 @@ impl Group {
 /// limit that then cannot be set is an error when it is asked for.
 fn enable_controllers(path: &Path, reach: Reach) {
     let file = path.join("cgroup.subtree_control");
+    let enabled = files::read_text(&file).unwrap_or_default();
+    let is_enabled = |controller: &str| {
+        enabled.split_ascii_whitespace().any(|one| controller.strip_prefix('+') == Some(one))
+    };
     let further = if reach == Reach::All { FURTHER.as_slice() } else { &[] };
-    for controller in ENABLED.iter().chain(further) {
+    for controller in ENABLED.iter().chain(further).filter(|one| !is_enabled(one)) {
         drop(write_existing(&file, controller));
     }
 }

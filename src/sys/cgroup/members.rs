@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Cgroup;
-use crate::sys::{Result, files};
+use crate::sys::files;
 
 impl Cgroup {
     /// Lists the processes in the group and in those below it.
@@ -16,19 +16,27 @@ impl Cgroup {
         members
     }
 
-    /// Removes it with the groups that were made below it, waiting briefly for dying processes; its absence is no failure.
-    ///
-    /// # Errors
-    /// What the kernel says; busy when processes live on in it.
-    pub fn remove_tree(&self) -> Result<()> {
-        for group in &self.groups {
-            // The deepest first. Those that are busy keep the group itself busy, which is then the failure.
-            for below in with_those_below(&group.path).iter().skip(1).rev() {
-                drop(files::remove_dir(below));
+    /// Gives the group that a process joins which is to be with `pid`. A group of version 2 that hands controllers down takes no process itself
+    /// (`cgroup-v2.rst`, "No Internal Process Constraint"): then it is the one below that `pid` is in.
+    #[must_use]
+    pub fn beside(&self, pid: i32) -> Self {
+        let mut beside = self.clone();
+        for group in &mut beside.groups {
+            if !hands_down(&group.path) {
+                continue;
+            }
+            let mut below = with_those_below(&group.path).into_iter();
+            if let Some(path) = below.find(|path| processes(path).contains(&pid)) {
+                group.path = path;
             }
         }
-        self.remove()
+        beside
     }
+}
+
+fn hands_down(group: &Path) -> bool {
+    let text = files::read_text(&group.join("cgroup.subtree_control")).unwrap_or_default();
+    !text.trim().is_empty()
 }
 
 fn processes(group: &Path) -> Vec<i32> {
@@ -37,7 +45,7 @@ fn processes(group: &Path) -> Vec<i32> {
 }
 
 /// Lists a group's directory and those below it, each before those below itself.
-fn with_those_below(group: &Path) -> Vec<PathBuf> {
+pub(super) fn with_those_below(group: &Path) -> Vec<PathBuf> {
     let mut found = vec![group.to_path_buf()];
     let mut next = 0;
     while let Some(path) = found.get(next) {

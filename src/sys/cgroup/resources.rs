@@ -144,6 +144,15 @@ impl Setting {
     }
 }
 
+/// Says that a controller stops above a group of version 2.
+fn not_given(group: &Path) -> io::Error {
+    let above = group.parent().unwrap_or(group).display();
+    let reason = format!(
+        "control group {above} does not hand it down (processes in it, or cgroup.subtree_control above, forbid it)"
+    );
+    io::Error::new(io::ErrorKind::NotFound, reason)
+}
+
 /// Says that a version cannot do something.
 pub(super) fn unable(what: &str, version: &str) -> SysError {
     let reason = format!("control groups of version {version} do not have it");
@@ -195,7 +204,12 @@ impl Cgroup {
         let mut files = setting.files.iter();
         let there = files.find(|file| files::exists(&group.path.join(file)));
         let file = there.or_else(|| setting.files.first()).map_or("", String::as_str);
-        group.write(file, &setting.text)
+        match group.write(file, &setting.text) {
+            Err(error) if error.is_not_found() && !group.is_given(&setting.controller) => {
+                Err(SysError::new("limit", &setting.controller, not_given(&group.path)))
+            }
+            other => other,
+        }
     }
 
     fn check_memory(&self, limit: Option<i64>) -> Result<()> {
