@@ -62,12 +62,18 @@ fn main() -> ExitCode {
 fn around_runtime() -> oci::Surroundings {
     let rootless = !userns::is_root_of_machine();
     let personal = env::var_os("XDG_RUNTIME_DIR").filter(|_| rootless).map(PathBuf::from);
-    let run_root = personal.unwrap_or_else(|| PathBuf::from("/run")).join("estiba");
+    let run = personal.unwrap_or_else(|| PathBuf::from("/run"));
+    let (variable, socket) = if rootless {
+        ("DBUS_SESSION_BUS_ADDRESS", run.join("bus"))
+    } else {
+        ("DBUS_SYSTEM_BUS_ADDRESS", run.join("dbus/system_bus_socket"))
+    };
     oci::Surroundings {
         directory: env::current_dir().unwrap_or_else(|_gone| PathBuf::from("/")),
         listen_fds: env::var("LISTEN_FDS").ok(),
-        root: run_root.join("oci"),
+        root: run.join("estiba/oci"),
         rootless,
+        bus: oci::bus_socket(env::var(variable).ok().as_deref(), socket),
     }
 }
 

@@ -68,6 +68,17 @@ pub struct Surroundings {
     pub root: PathBuf,
     /// Whether this runs as root of a user namespace.
     pub rootless: bool,
+    /// The socket of the message bus that systemd is on.
+    pub bus: PathBuf,
+}
+
+/// Gives the socket of a message bus from its address (D-Bus Specification, "Server Addresses"), or else `usual`. An address that is no path names
+/// no socket that is there.
+pub fn bus_socket(address: Option<&str>, usual: PathBuf) -> PathBuf {
+    let Some(address) = address.filter(|address| !address.is_empty()) else { return usual };
+    let path = address.split(';').find_map(|one| one.strip_prefix("unix:path="));
+    let path = path.map(|path| path.split(',').next().unwrap_or(path));
+    PathBuf::from(path.unwrap_or(address))
 }
 
 /// What a verb works with.
@@ -147,6 +158,16 @@ mod tests {
 
     fn called(words: &[&str]) -> Option<Vec<OsString>> {
         arguments(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_bus_is_where_its_address_says() {
+        let socket = |address| bus_socket(address, PathBuf::from("/usual"));
+        assert_eq!(socket(None), Path::new("/usual"));
+        assert_eq!(socket(Some("")), Path::new("/usual"));
+        assert_eq!(socket(Some("unix:path=/a/bus,guid=7")), Path::new("/a/bus"));
+        assert_eq!(socket(Some("tcp:host=x;unix:path=/a")), Path::new("/a"));
+        assert_eq!(socket(Some("tcp:host=x")), Path::new("tcp:host=x"));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | `check`, `plan`, `namespaces`, `mounts`, `execution`, `rights`, `schedule` | resolve the spec, refuse what cannot be done |
 //! | `setup` | what a caller asks for |
 //! | `resources`, `rdt` | what the spec gives to the control group, and to the class of service |
+//! | `systemd` | a control group that systemd makes |
 //! | `links` | links of the host that become the container's |
 //! | `init`, `rootfs`, `devices` | the steps of the first process |
 //! | `hooks` | programs of others on the way |
@@ -47,7 +48,7 @@
 //! | `linux.namespaces` | all eight, made and joined | twice the same; mounts, masks, devices … in a mount namespace of others |
 //! | `linux.uidMappings`, `gidMappings`, `timeOffsets` | yes | without the namespace |
 //! | `linux.devices` | made; shown from the host where nodes cannot be made or do not work | a `fileMode` that the host's has not, where it is shown |
-//! | `linux.cgroupsPath`, `resources` | [`cgroup_name`], [`resources()`]: memory, cpu, pids, blockIO, hugepages, rdma, network, unified, devices, on both versions ([`Cgroup::apply`]) | kernel memory; what the version or the machine does not have |
+//! | `linux.cgroupsPath`, `resources` | [`cgroup_name`], [`resources()`]: memory, cpu, pids, blockIO, hugepages, rdma, network, unified, devices, on both versions ([`Cgroup::apply`]); for systemd as a transient scope ([`systemd::Scope`]) | kernel memory; what the version or the machine does not have |
 //! | `linux.sysctl` | those of the net, ipc and uts namespaces that are not the host's | all others |
 //! | `linux.seccomp` | all operators, actions, flags; 64-bit, 32-bit, x32; listener ([`seccomp::Program::from_spec`]) | `SCMP_ACT_NOTIFY` by default or for `sendmsg`, `execve` |
 //! | `linux.rootfsPropagation`, `maskedPaths`, `readonlyPaths`, `personality`, `memoryPolicy` | yes | flags of `personality` |
@@ -80,6 +81,7 @@ mod schedule;
 mod search;
 pub mod seccomp;
 mod setup;
+pub mod systemd;
 mod unproven;
 mod user;
 
@@ -126,6 +128,14 @@ pub enum RuntimeError {
     /// The spec asks for what is not done here, or makes no sense.
     #[error("the container cannot be made: {0}")]
     Spec(String),
+    /// Systemd did not do what it was asked for.
+    #[error("systemd, unit {unit}: {reason}")]
+    Systemd {
+        /// The unit.
+        unit: String,
+        /// What it said.
+        reason: String,
+    },
     /// A hook failed.
     #[error("hook {path}: {reason}")]
     Hook {

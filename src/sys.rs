@@ -10,6 +10,7 @@
 
 pub mod beneath;
 pub mod bpf;
+pub mod bus;
 pub mod caps;
 pub mod cgroup;
 pub mod channel;

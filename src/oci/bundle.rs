@@ -10,7 +10,19 @@ use super::{
     reading,
     record::Place,
 };
-use crate::sys::{files, program};
+use crate::{
+    runtime::systemd::Scope,
+    sys::{files, program},
+};
+
+/// What a control group is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GroupName {
+    /// Its path below the top.
+    Path(String),
+    /// The unit of systemd that it is made for.
+    Scope(Scope),
+}
 
 /// A bundle that makes sense.
 #[derive(Debug)]
@@ -19,7 +31,7 @@ pub(super) struct Bundle {
     pub(super) rootfs: PathBuf,
     pub(super) spec: Spec,
     /// None when control groups are not asked for.
-    pub(super) cgroup: Option<String>,
+    pub(super) cgroup: Option<GroupName>,
     /// How many descriptors after 2 the program gets.
     pub(super) preserved: u32,
 }
@@ -85,21 +97,15 @@ pub(super) fn checked(preserved: u32) -> Result<u32, Failure> {
 }
 
 /// Names the control group: the path of the spec, or the container's name.
-fn cgroup_name(context: &Context<'_>, spec: &Spec, id: &str) -> Result<Option<String>, Failure> {
+fn cgroup_name(context: &Context<'_>, spec: &Spec, id: &str) -> Result<Option<GroupName>, Failure> {
     let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
     let path = path.filter(|path| !path.as_os_str().is_empty());
     match context.manager {
         CgroupManager::Disabled => Ok(None),
         CgroupManager::Systemd => {
             let text = path.map(|path| path.display().to_string()).unwrap_or_default();
-            if !text.is_empty() && text.split(':').count() != 3 {
-                return Err(Failure::new(format!(
-                    "cgroupsPath {text:?} is not SLICE:PREFIX:NAME, which systemd needs"
-                )));
-            }
-            Err(Failure::new(
-                "control groups by systemd are not to be had here: no systemd is asked over D-Bus; use cgroupfs (--cgroup-manager cgroupfs)",
-            ))
+            let scope = Scope::parse(&text, id, context.around.rootless)?;
+            Ok(Some(GroupName::Scope(scope)))
         }
         CgroupManager::Cgroupfs => {
             let path = path.unwrap_or_else(|| Path::new(id));
@@ -120,7 +126,7 @@ fn cgroup_name(context: &Context<'_>, spec: &Spec, id: &str) -> Result<Option<St
                     path.display()
                 )));
             }
-            Ok(Some(name))
+            Ok(Some(GroupName::Path(name)))
         }
     }
 }
@@ -130,7 +136,7 @@ mod tests {
     use super::*;
     use crate::oci::{Log, Surroundings};
 
-    fn named(manager: CgroupManager, path: Option<&str>) -> Result<Option<String>, String> {
+    fn named(manager: CgroupManager, path: Option<&str>) -> Result<Option<GroupName>, String> {
         let around = Surroundings::default();
         let context =
             Context { around: &around, root: PathBuf::new(), manager, log: Log::default() };
@@ -142,10 +148,11 @@ mod tests {
     #[test]
     fn control_groups_are_named_by_path_or_id() {
         let named_here = |path| named(CgroupManager::Cgroupfs, path);
-        assert_eq!(named_here(None), Ok(Some("me".to_owned())));
-        assert_eq!(named_here(Some("")), Ok(Some("me".to_owned())));
-        assert_eq!(named_here(Some("/a/b")), Ok(Some("a/b".to_owned())));
-        assert_eq!(named_here(Some("a/./b/")), Ok(Some("a/b".to_owned())));
+        let is = |path: &str| Ok(Some(GroupName::Path(path.to_owned())));
+        assert_eq!(named_here(None), is("me"));
+        assert_eq!(named_here(Some("")), is("me"));
+        assert_eq!(named_here(Some("/a/b")), is("a/b"));
+        assert_eq!(named_here(Some("a/./b/")), is("a/b"));
         for wrong in ["/a/../../b", "..", "/", "system.slice:estiba:me"] {
             assert!(named_here(Some(wrong)).is_err(), "{wrong}");
         }
@@ -153,9 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn systemd_is_refused_in_words_that_say_what_to_do() {
-        let failure = named(CgroupManager::Systemd, Some("a.slice:b:c")).unwrap_err();
-        assert!(failure.contains("--cgroup-manager cgroupfs"), "{failure}");
+    fn for_systemd_a_group_is_named_by_its_unit() {
+        let unit = |path| match named(CgroupManager::Systemd, path) {
+            Ok(Some(GroupName::Scope(scope))) => scope.unit().to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(unit(Some("a.slice:b:c")), "b-c.scope");
+        assert_eq!(unit(None), "estiba-me.scope");
         let failure = named(CgroupManager::Systemd, Some("/a/b")).unwrap_err();
         assert!(failure.contains("SLICE:PREFIX:NAME"), "{failure}");
     }

@@ -106,7 +106,11 @@ impl Container {
 
     /// Gives its control group, if it has one.
     pub(super) fn cgroup(&self) -> Option<Cgroup> {
-        Cgroup::find_with(self.record.cgroup.as_deref()?, Reach::All)
+        let name = self.record.cgroup.as_deref()?;
+        match self.record.scope {
+            Some(_) => Cgroup::find_at_top(name, Reach::All),
+            None => Cgroup::find_with(name, Reach::All),
+        }
     }
 }
 

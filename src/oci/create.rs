@@ -1,13 +1,14 @@
 //! From a bundle to a container whose program waits, or runs.
 
-use std::{fs::File, os::fd::OwnedFd};
+use std::{fs::File, io::PipeWriter, os::fd::OwnedFd, path::PathBuf};
 
+use nix::sched::CloneFlags;
 use oci_spec::runtime::Spec;
 
 use super::{
     Context, Failure,
     arguments::{Creation, Run},
-    bundle::Bundle,
+    bundle::{Bundle, GroupName},
     console::Console,
     container::{Container, Status},
     foreground::{self, Signals},
@@ -17,10 +18,13 @@ use super::{
     resources,
 };
 use crate::{
-    runtime::{self, Gate, Rootfs, Setup, User, resources_of_new, seccomp},
+    runtime::{
+        self, Gate, Rootfs, Setup, User, resources_of_new, seccomp,
+        systemd::{self, Scope},
+    },
     sys::{
         cgroup::{Cgroup, Reach},
-        fifo, program,
+        clone, fifo, pidfd, program,
         resctrl::Class,
         spawn,
     },
@@ -54,7 +58,7 @@ pub(super) fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
     let begun =
         lifecycle::open_gate(&container).and_then(|()| lifecycle::run_hooks_of_start(&container));
     if let Err(failure) = begun {
-        lifecycle::destroy(&container)?;
+        lifecycle::destroy(&container, &context.around.bus)?;
         return Err(failed(failure));
     }
     container.unlock();
@@ -78,8 +82,13 @@ struct Made {
 #[derive(Debug)]
 struct Draft {
     place: Place,
+    /// Where systemd is.
+    bus: PathBuf,
+    scope: Option<Scope>,
     cgroup: Option<Cgroup>,
     class: Option<Class>,
+    /// What is in the group before the container is.
+    stand_in: Option<StandIn>,
     /// None once the container is made.
     lock: Option<File>,
 }
@@ -90,7 +99,9 @@ impl Draft {
         let place = Place::of(context, id)?;
         Place::clear_aside(context)?;
         place.make()?;
-        let mut draft = Self { place, cgroup: None, class: None, lock: None };
+        let bus = context.around.bus.clone();
+        let mut draft =
+            Self { place, bus, scope: None, cgroup: None, class: None, stand_in: None, lock: None };
         draft.lock = draft.place.lock()?;
         if draft.lock.is_some() {
             return Ok(draft);
@@ -105,18 +116,20 @@ impl Draft {
     }
 
     fn make_cgroup(&mut self, bundle: &Bundle) -> Result<(), Failure> {
-        let Some(name) = &bundle.cgroup else { return Ok(()) };
-        let cgroup = Cgroup::create_with(name, Reach::All)?;
-        let others = cgroup.as_ref().map(|cgroup| cgroup.members().len()).unwrap_or_default();
-        if others > 0 {
-            // What is in it would be ended with the container.
-            return Err(Failure::new(format!(
-                "control group {name} is not empty: it has {others} process(es)"
-            )));
-        }
-        self.cgroup = cgroup;
         let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-        resources::apply(self.cgroup.as_ref(), &resources_of_new(resources)?)
+        let resources = resources_of_new(resources)?;
+        match &bundle.cgroup {
+            None => return Ok(()),
+            Some(GroupName::Path(name)) => self.cgroup = make_empty_group(name)?,
+            Some(GroupName::Scope(scope)) => {
+                let mut bus = systemd::connect(&self.bus)?;
+                let stand_in = self.stand_in.insert(StandIn::begin()?);
+                // Only what was begun is this container's to end.
+                self.cgroup = Some(scope.begin(&mut bus, stand_in.pid(), &resources)?);
+                self.scope = Some(scope.clone());
+            }
+        }
+        resources::apply(self.cgroup.as_ref(), &resources)
     }
 }
 
@@ -126,9 +139,53 @@ impl Drop for Draft {
             return;
         }
         // The failure that led here is the one to tell; `delete --force` does again what does not work now.
+        drop(self.stand_in.take());
+        let _ended = self.scope.take().map(|scope| resources::end_scope(&self.bus, &scope));
         let _gone = self.cgroup.as_ref().map(Cgroup::remove);
         let _gone = self.class.as_ref().map(Class::remove);
         let _gone = self.place.remove();
+    }
+}
+
+/// Makes a control group by its path, and makes sure that nobody else's processes are in it: they would be ended with the container.
+fn make_empty_group(name: &str) -> Result<Option<Cgroup>, Failure> {
+    let cgroup = Cgroup::create_with(name, Reach::All)?;
+    match cgroup.as_ref().map_or(0, |cgroup| cgroup.members().len()) {
+        0 => Ok(cgroup),
+        others => Err(Failure::new(format!(
+            "control group {name} is not empty: it has {others} process(es)"
+        ))),
+    }
+}
+
+/// A child of this process that does nothing, and ends with this at the latest.
+#[derive(Debug)]
+struct StandIn {
+    child: clone::Child,
+    /// It waits for the end of this.
+    _line: PipeWriter,
+}
+
+impl StandIn {
+    fn begin() -> Result<Self, Failure> {
+        let (mut waits, line) = std::io::pipe().map_err(|error| Failure::new(error.to_string()))?;
+        let body = move || {
+            // Nothing comes; it ends.
+            let _ended = std::io::Read::read(&mut waits, &mut [0]);
+            0
+        };
+        let (child, line) = clone::spawn(CloneFlags::empty(), None, line, body)?;
+        Ok(Self { child, _line: line })
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.pid.cast_unsigned()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        pidfd::kill_and_reap(&self.child.pidfd);
     }
 }
 
@@ -168,10 +225,15 @@ fn make(
     }
     draft.place.write_spec(&bundle.spec)?;
     let mut record = Record::new(&options.id, &bundle.path, &bundle.rootfs, &bundle.spec)?;
-    record.cgroup = bundle.cgroup.clone();
     record.has_keyring = !options.no_new_keyring;
+    match &bundle.cgroup {
+        Some(GroupName::Path(name)) => record.cgroup = Some(name.clone()),
+        Some(GroupName::Scope(scope)) => record.scope = Some(scope.clone()),
+        None => {}
+    }
     draft.place.write(&record)?;
     draft.make_cgroup(&bundle)?;
+    record.cgroup = draft.cgroup.as_ref().map(|cgroup| cgroup.name().to_owned());
     draft.class = runtime::class_of_service(&bundle.spec, &options.id)?;
     if draft.class.is_some() {
         record.class = draft.class.clone();

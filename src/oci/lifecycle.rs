@@ -1,6 +1,6 @@
 //! What is done with a container that was made.
 
-use std::os::fd::AsFd as _;
+use std::{os::fd::AsFd as _, path::Path};
 
 use nix::sys::signal::Signal;
 
@@ -10,6 +10,7 @@ use super::{
     listing::state_for_hooks,
     output,
     record::Place,
+    resources::end_scope,
 };
 use crate::{
     runtime::hooks,
@@ -29,7 +30,7 @@ pub(super) fn start(context: &Context<'_>, id: &str) -> Result<u8, Failure> {
             open_gate(&container)?;
             run_hooks_of_start(&container).inspect_err(|_cause| {
                 // The cause is what is told; what does not go now goes with `delete`.
-                let _gone = destroy(&container);
+                let _gone = destroy(&container, &context.around.bus);
             })?;
             Ok(0)
         }
@@ -151,11 +152,11 @@ pub(super) fn delete(context: &Context<'_>, id: &str, force: bool) -> Result<u8,
             )));
         }
     }
-    destroy(&container).map(|()| 0)
+    destroy(&container, &context.around.bus).map(|()| 0)
 }
 
-/// Ends all processes of a container and gives back what it has.
-pub(super) fn destroy(container: &Container) -> Result<(), Failure> {
+/// Ends all processes of a container and gives back what it has; systemd, if it has to do with it, is at `bus`.
+pub(super) fn destroy(container: &Container, bus: &Path) -> Result<(), Failure> {
     let cgroup = container.cgroup();
     if let Some((_, pidfd)) = container.pinned() {
         // Gone already is as good.
@@ -166,8 +167,13 @@ pub(super) fn destroy(container: &Container) -> Result<(), Failure> {
             poll::wait(&mut [PollFd::new(&pidfd, PollFlags::IN)], None)?;
         }
     }
-    if let Some(cgroup) = cgroup {
+    if let Some(cgroup) = &cgroup {
         cgroup.kill_all()?;
+    }
+    if let Some(scope) = &container.record.scope {
+        end_scope(bus, scope)?;
+    }
+    if let Some(cgroup) = cgroup {
         cgroup.remove()?;
     }
     if let Some(class) = &container.record.class {

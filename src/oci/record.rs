@@ -13,7 +13,10 @@ use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Failure};
-use crate::sys::{files, process::ProcessId, resctrl::Class};
+use crate::{
+    runtime::systemd::Scope,
+    sys::{files, process::ProcessId, resctrl::Class},
+};
 
 /// The form of `state.json`; another one is refused.
 const VERSION: u32 = 1;
@@ -47,6 +50,9 @@ pub(super) struct Record {
     /// Its class of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) class: Option<Class>,
+    /// The unit of systemd that the group belongs to.
+    #[serde(default)]
+    pub(super) scope: Option<Scope>,
     /// Its first process; none before that exists.
     pub(super) init: Option<ProcessId>,
     /// Which run of the machine that was in.
@@ -73,6 +79,7 @@ impl Record {
             has_keyring: false,
             cgroup: None,
             class: None,
+            scope: None,
             init: None,
             boot: crate::sys::process::boot_id()?,
         })

@@ -1,6 +1,6 @@
 //! The limits of a container, by its spec or by the flags of `update`.
 
-use std::io::Read as _;
+use std::{io::Read as _, path::Path};
 
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
@@ -12,7 +12,10 @@ use super::{
     reading,
 };
 use crate::{
-    runtime::resources,
+    runtime::{
+        resources,
+        systemd::{self, Scope},
+    },
     sys::{
         cgroup::{Cgroup, Resources},
         files,
@@ -27,6 +30,11 @@ pub(super) fn apply(cgroup: Option<&Cgroup>, wanted: &Resources) -> Result<(), F
         None if Resources { devices: None, ..wanted.clone() } == Resources::default() => Ok(()),
         None => Err(Failure::new("limits cannot be set: the container has no control group")),
     }
+}
+
+/// Has systemd end the unit of a container.
+pub(super) fn end_scope(bus: &Path, scope: &Scope) -> Result<(), Failure> {
+    Ok(scope.end(&mut systemd::connect(bus)?)?)
 }
 
 /// Changes the limits of a container.
@@ -52,7 +60,11 @@ pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Fail
     };
     let text = without_zeros(wanted).to_string();
     let wanted: LinuxResources = reading::document(text.as_bytes(), "limits", &context.log)?;
-    apply(container.cgroup().as_ref(), &resources(&wanted)?)?;
+    let limits = resources(&wanted)?;
+    if let Some(scope) = &container.record.scope {
+        scope.update(&mut systemd::connect(&context.around.bus)?, &limits)?;
+    }
+    apply(container.cgroup().as_ref(), &limits)?;
     remember(&container, &wanted)?;
     Ok(0)
 }

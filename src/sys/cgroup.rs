@@ -22,13 +22,14 @@ use std::{
 use nix::errno::Errno;
 
 use self::{
-    group::{Group, is_absent},
+    group::Group,
     hierarchy::{Version, detect},
 };
 pub use self::{
     hierarchy::Reach,
     resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle, counts_swap},
     statistics::{IoCount, Pressure, Stalls, Statistics},
+    two::{io_weight_of, weight_of},
     view::Hierarchy,
 };
 use super::{Result, SysError, files};
@@ -70,13 +71,21 @@ impl Cgroup {
     /// # Errors
     /// As [`Cgroup::create`].
     pub fn create_with(name: &str, reach: Reach) -> Result<Option<Self>> {
+        Self::create_among(&detect(is_root_of_host(), reach)?, name, reach)
+    }
+
+    fn create_among(
+        hierarchies: &[hierarchy::Hierarchy],
+        name: &str,
+        reach: Reach,
+    ) -> Result<Option<Self>> {
         if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no path below the top");
             return Err(SysError::new("make control group", name, reason));
         }
         let mut made = Self { name: name.to_owned(), groups: Vec::new() };
-        for hierarchy in detect(is_root_of_host(), reach)? {
-            match Group::create(&hierarchy, name, reach) {
+        for hierarchy in hierarchies {
+            match Group::create(hierarchy, name, reach) {
                 Ok(Some(group)) => made.groups.push(group),
                 // One missing hierarchy leaves limits that would silently not hold: then rather none.
                 Ok(None) => {
@@ -91,6 +100,22 @@ impl Cgroup {
             }
         }
         Ok((!made.groups.is_empty()).then_some(made))
+    }
+
+    /// As [`Cgroup::create_with`], below the top of each hierarchy, whoever this process is: for a name that somebody else gave.
+    ///
+    /// # Errors
+    /// As [`Cgroup::create`].
+    pub fn create_at_top(name: &str, reach: Reach) -> Result<Option<Self>> {
+        Self::create_among(&detect(true, reach)?, name, reach)
+    }
+
+    /// As [`Cgroup::find_with`], below the top of each hierarchy.
+    pub fn find_at_top(name: &str, reach: Reach) -> Option<Self> {
+        let hierarchies = detect(true, reach).unwrap_or_default();
+        let groups: Vec<Group> =
+            hierarchies.iter().filter_map(|one| Group::find(one, name)).collect();
+        (!groups.is_empty()).then(|| Self { name: name.to_owned(), groups })
     }
 
     /// Names a group that exists; `None` when it does not.

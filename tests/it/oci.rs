@@ -84,6 +84,8 @@ impl Yard {
             .arg(self.path("state"))
             .args(words.replace("ID", &self.id).split(' '))
             .current_dir(self.path("bundle"))
+            // Whatever this machine has, no test asks its systemd.
+            .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/there/is/no/bus")
             .stdin(Stdio::null())
             .stdout(File::create(self.path("out")).unwrap())
             .stderr(File::create(self.path("err")).unwrap());

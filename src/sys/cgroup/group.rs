@@ -171,9 +171,21 @@ fn enable_controllers(path: &Path, reach: Reach) {
         enabled.split_ascii_whitespace().any(|one| controller.strip_prefix('+') == Some(one))
     };
     let further = if reach == Reach::All { FURTHER.as_slice() } else { &[] };
-    for controller in ENABLED.iter().chain(further).filter(|one| !is_enabled(one)) {
+    let missing: Vec<_> =
+        ENABLED.iter().chain(further).filter(|controller| !is_enabled(controller)).collect();
+    if missing.is_empty() || is_inhabited(path) {
+        return;
+    }
+    for controller in missing {
         drop(write_existing(&file, controller));
     }
+}
+
+/// Tells whether a group other than the root has processes of its own. Of the controllers it could still hand down those that count by thread;
+/// that would make it the domain of threads, and the groups below it a place where no process can be ("domain invalid", `cgroup-v2.rst`).
+fn is_inhabited(path: &Path) -> bool {
+    let members = files::read_text(&path.join("cgroup.procs"));
+    files::exists(&path.join("cgroup.type")) && members.map_or(true, |text| !text.is_empty())
 }
 
 /// Gives a group the processors and memory nodes of the one above it if it has none yet: without them no process can be in it (`cpusets.rst`).

@@ -108,11 +108,8 @@ impl Resources {
     fn io_in_two(&self, settings: &mut Vec<Setting>, current: Current<'_>) {
         let has_bfq = current("io.bfq.weight").is_some();
         // Only BFQ has the scale of the specification.
-        let (file, scale): (_, fn(u16) -> u64) = if has_bfq {
-            ("io.bfq.weight", u64::from)
-        } else {
-            ("io.weight", |weight| 1 + (u64::from(weight).saturating_sub(10)) * 9999 / 990)
-        };
+        let (file, scale): (_, fn(u16) -> u64) =
+            if has_bfq { ("io.bfq.weight", u64::from) } else { ("io.weight", io_weight_of) };
         let mut add = |file: &str, text: String| settings.push(Setting::new("io", file, &text));
         if let Some(weight) = self.io.weight.filter(|&weight| weight != 0) {
             add(file, format!("default {}", scale(weight)));
@@ -144,9 +141,14 @@ fn limit(number: i64) -> String {
     if number < 0 { "max".to_owned() } else { number.to_string() }
 }
 
+/// Turns a weight of the specification (10 to 1000) into one of the kernel (1 to 10000).
+pub fn io_weight_of(weight: u16) -> u64 {
+    1 + u64::from(weight).saturating_sub(10) * 9999 / 990
+}
+
 /// Turns shares (2 to 262144, usually 1024) into a weight (1 to 10000, usually 100), so that ends and middle meet (runtime-spec, "CPU"; crun and
 /// runc since 2025).
-fn weight_of(shares: u64) -> u64 {
+pub fn weight_of(shares: u64) -> u64 {
     if shares <= 2 {
         return 1;
     }
