@@ -254,7 +254,10 @@ fn user(user: &str) -> &str {
 /// Tells a state in words: `up 3 minutes`, `exited 2 hours ago`.
 pub(crate) fn state_words(container: &Container, now: crate::model::Timestamp) -> String {
     match &container.state {
-        State::Running { started, .. } => format!("up {}", rough_age(now, *started)),
+        State::Running { started, paused } => {
+            let still = if *paused { ", paused" } else { "" };
+            format!("up {}{still}", rough_age(now, *started))
+        }
         State::Exited { finished, exit, .. } => {
             let why = if exit.oom { ", out of memory" } else { "" };
             let ago = rough_age(now, *finished);

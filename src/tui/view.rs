@@ -40,6 +40,7 @@ fn only_ascii(buffer: &mut Buffer) {
         }
         let stand_in = match cell.symbol() {
             "▶" | "▸" | "›" => ">",
+            "‖" => "=",
             "■" | "█" | "▌" => "#",
             "○" => "o",
             "●" | "•" | "✓" => "*",

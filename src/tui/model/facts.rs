@@ -301,6 +301,7 @@ pub(crate) fn state_text(state: &State, now: Timestamp) -> (&'static str, String
     match state {
         State::Created => ("○", "created".to_owned()),
         State::Starting => ("◌", "starting".to_owned()),
+        State::Running { paused: true, .. } => ("‖", "paused".to_owned()),
         State::Running { started, .. } => ("▶", format!("up {}", short_age(now, *started))),
         State::Exited { exit, .. } if exit.oom => ("■", format!("oom {}", exit.code)),
         State::Exited { exit, .. } => ("■", format!("exited {}", exit.code)),
@@ -318,6 +319,14 @@ mod tests {
         {
             assert_eq!(letters(number), text);
         }
+    }
+
+    #[test]
+    fn what_stands_still_does_not_look_as_if_it_ran() {
+        let (started, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        let text = |paused| state_text(&State::Running { started, paused }, now);
+        assert_eq!(text(true), ("‖", "paused".to_owned()));
+        assert_eq!(text(false), ("▶", "up 0s".to_owned()));
     }
 
     #[test]

@@ -104,8 +104,8 @@ fn image(container: &Container, facts: &Facts) -> Cell {
 fn state(container: &Container, facts: &Facts) -> Cell {
     let (glyph, words) = state_text(&container.state, facts.now);
     let tone = match &container.state {
-        State::Running { .. } => Tone::Good,
-        State::Starting => Tone::Warn,
+        State::Running { paused: false, .. } => Tone::Good,
+        State::Running { paused: true, .. } | State::Starting => Tone::Warn,
         State::Created => Tone::Dim,
         State::Exited { exit, .. } if exit.code == 0 => Tone::Dim,
         State::Exited { .. } => Tone::Bad,
