@@ -30,7 +30,8 @@
 //! **A container starts.** [`engine::Engine::start`] claims the record and leases addresses in one transaction, then has
 //! [`monitor::spawn()`] execute this binary in its other role. The monitor makes control group, links and log, and
 //! [`runtime::create`] clones the first process straight into its namespaces, where the overlay is mounted by descriptor. What
-//! fails inside comes back as a typed step. The engine records that it runs, and only then does the monitor record an end.
+//! fails inside comes back as a typed step. The monitor alone records that it runs and how it ended. A command that will start a
+//! container executes its monitor before it reads its arguments, so that both load side by side.
 //!
 //! **A container ends.** The monitor reads how, gives back what it held, writes record and journal in one transaction and
 //! leaves. If it was killed, the next [`engine::Engine::open`] sees that nobody answers for the container (process number *and*
