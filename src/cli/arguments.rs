@@ -62,7 +62,14 @@ impl Arguments {
     pub(super) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = Self::command();
         let words = words::separated(arguments, &command);
-        let mut matches = command.try_get_matches_from_mut(words)?;
+        let mut matches = match command.try_get_matches_from_mut(&words) {
+            // `--rm=false`: rare, and making all flags of all words anew takes as long as opening the store.
+            Err(error) if words::may_be_valued_switch(&error, &words) => {
+                command = words::with_valued_switches(Self::command());
+                command.try_get_matches_from_mut(&words)?
+            }
+            other => other?,
+        };
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }

@@ -3,7 +3,11 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Args as _, Command};
+use clap::{
+    Arg, ArgAction, Args as _, Command,
+    builder::ValueParser,
+    error::{Error, ErrorKind},
+};
 
 use super::{CreateOptions, ExecOptions, RunOptions};
 
@@ -20,6 +24,49 @@ pub(super) fn separated(
         arguments.insert(place, "--".into());
     }
     arguments
+}
+
+/// Tells whether arguments may be wrong only because a switch has a value, like `--rm=false` or `-t=0`.
+pub(super) fn may_be_valued_switch(error: &Error, words: &[OsString]) -> bool {
+    let has_value = |word: &OsString| word.to_str().is_some_and(|word| word.contains('='));
+    matches!(error.kind(), ErrorKind::TooManyValues | ErrorKind::UnknownArgument)
+        && words.iter().take_while(|word| *word != "--").any(has_value)
+}
+
+/// Lets every switch of every word have a value, as Docker's have; the last one counts.
+pub(super) fn with_valued_switches(mut root: Command) -> Command {
+    root.build();
+    valued(root)
+}
+
+fn valued(command: Command) -> Command {
+    let names: Vec<String> =
+        command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+    let command = command.mut_args(|argument| match argument.get_action() {
+        ArgAction::SetTrue => switch(argument),
+        _ => argument,
+    });
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, valued))
+}
+
+fn switch(argument: Arg) -> Arg {
+    argument
+        .action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .value_name("BOOL")
+        .value_parser(ValueParser::from(parse_bool))
+        .default_value("false")
+        .default_missing_value("true")
+}
+
+/// Reads what Go takes for a truth value (`strconv.ParseBool`), which is what Docker's users write.
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it is neither true nor false".to_owned()),
+    }
 }
 
 /// Gives the flags of a verb whose words after the first belong to a program; `None` for all other verbs. Those of `root` are made only when they are parsed.
@@ -68,6 +115,9 @@ fn takes_next(word: &str, command: &Command) -> bool {
     }
     let mut letters = word.chars().skip(1);
     while let Some(letter) = letters.next() {
+        if letter == '=' {
+            return false;
+        }
         let option = command.get_opts().find(|option| option.get_short() == Some(letter));
         if option.is_some_and(|option| takes_value(option.get_action())) {
             // What follows in the same word is its value.
@@ -83,6 +133,59 @@ mod tests {
 
     use super::*;
     use crate::cli::arguments::Arguments;
+
+    #[test]
+    fn every_switch_can_have_a_value() {
+        let read = |line: &str| {
+            let words = ["estiba"].into_iter().chain(line.split_whitespace());
+            Arguments::read(words.map(OsString::from))
+        };
+        let run =
+            |line: &str| match read(line).unwrap_or_else(|error| panic!("{line}: {error}")).command
+            {
+                Some(crate::cli::arguments::Command::Run(options)) => options,
+                other => panic!("{line}: {other:?}"),
+            };
+        for (line, detach) in [
+            ("run --detach=false img --rm=maybe", false),
+            ("run --detach=true img", true),
+            ("run -d --detach=false img", false),
+            ("run --detach=0 -d img", true),
+            ("run -d=f img", false),
+            ("run -di=false img", true),
+            ("run -d --rm=false img -x=1", true),
+        ] {
+            assert_eq!(run(line).detach, detach, "{line}");
+        }
+        for line in [
+            "run --rm=maybe img",
+            "run --rm= img",
+            "run --frob=false img",
+            "run -d=x img",
+            "ps --all=2",
+        ] {
+            let error = read(line).map(drop).unwrap_err().to_string();
+            assert!(!error.contains("unexpected value"), "{line}: {error}");
+        }
+        assert!(read("ps --all=false -q=true").is_ok() && read("rm --force=F a").is_ok());
+        assert!(
+            read("image ls --quiet=true").is_ok()
+                && read("container run --rm=0 img").is_ok()
+                && read("--ascii=false ps").is_ok()
+        );
+    }
+
+    /// Every switch of every word takes a value then, whatever flags are added later.
+    #[test]
+    fn no_switch_is_left_out() {
+        fn left(command: &Command) -> Vec<String> {
+            let own = command.get_arguments();
+            let own = own.filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue));
+            let own = own.map(|argument| format!("{} {}", command.get_name(), argument.get_id()));
+            own.chain(command.get_subcommands().flat_map(left)).collect()
+        }
+        assert!(left(&with_valued_switches(Arguments::command())).is_empty());
+    }
 
     #[test]
     fn the_programs_words_begin_after_the_image_or_container() {
