@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{self, Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
-    model::{Container, Mark, Step},
+    model::{Container, Mark, Resources, Step},
 };
 
 /// How long a container may take to stop when nobody says.
@@ -111,6 +111,7 @@ pub(super) fn run(
     let id_file = IdFile::of(&container, surroundings)?;
     let choice = container.choice();
     let request = container.into_request(surroundings)?;
+    warn_of_limits(engine, &request.resources);
     engine.foresee_start();
     let mut marks =
         vec![Mark { step: Step::Load, at: surroundings.loaded }, timings::mark(Step::Resolve)];
@@ -135,6 +136,18 @@ pub(super) fn run(
         timings::print(surroundings.begun, marks);
     }
     Ok(code)
+}
+
+/// Says, once, which limits an ordinary user does not get.
+fn warn_of_limits(engine: &Engine, asked: &Resources) {
+    let lost = engine.limits_that_do_not_hold(asked);
+    if !lost.is_empty() {
+        let verb = if lost.len() == 1 { "does" } else { "do" };
+        output::error_line(format!(
+            "estiba: warning: {} {verb} not hold: this user was not given the control groups for that (systemd delegates them, and root has them)",
+            lost.join(", ")
+        ));
+    }
 }
 
 /// The file of `--cidfile`, if one is wanted; a file that is there already is left as it is.
@@ -172,6 +185,7 @@ pub(super) fn create(
     let id_file = IdFile::of(&options.container, surroundings)?;
     let choice = options.container.choice();
     let request = options.container.into_request(surroundings)?;
+    warn_of_limits(engine, &request.resources);
     let container = registries::create(engine, &request, &choice)?;
     id_file.write(&container)?;
     output::line(container.id.hex());
@@ -264,6 +278,7 @@ fn grace(container: &Container, asked: Option<Duration>) -> Duration {
 
 fn update(engine: &Engine, options: UpdateOptions) -> u8 {
     let change = options.limits.into_resources();
+    warn_of_limits(engine, &change);
     each(engine, &options.names, |container| engine.update(container.id, &change))
 }
 

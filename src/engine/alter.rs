@@ -1,5 +1,7 @@
 //! Containers that are there, changed: their limits, their name, whether they stand still.
 
+use std::borrow::Cow;
+
 use super::{
     Engine, EngineError, ErrorKind, Result,
     containers::{attributes, cgroup_name, existing},
@@ -10,7 +12,7 @@ use crate::{
     model::{Container, ContainerId, ContainerName, Occurrence, Resources, State, Subject, Verb},
     runtime,
     store::StoreError,
-    sys::cgroup::{Cgroup, Reach},
+    sys::cgroup::{self, Cgroup, Reach},
 };
 
 impl Engine {
@@ -24,7 +26,7 @@ impl Engine {
         let resources = container.config.resources.updated(change);
         plan::resources::check(&resources)?;
         if container.state.is_live() {
-            limit(&container, &resources)?;
+            limit(&container, &self.holding(&resources).0)?;
         }
         self.store().write(|records| {
             let mut container = existing(records, id)?;
@@ -33,6 +35,23 @@ impl Engine {
             let attributes = attributes(&container);
             Ok(records.journal(Subject::Container, &id.hex(), Occurrence::Update, attributes)?)
         })
+    }
+
+    /// Names the flags whose limits do not hold, because an ordinary user was not given the control groups for them. Root is told by the start instead.
+    pub fn limits_that_do_not_hold(&self, asked: &Resources) -> Vec<&'static str> {
+        self.holding(asked).1
+    }
+
+    /// Leaves out the limits that do not hold, and names their flags.
+    pub(super) fn holding<'a>(
+        &self,
+        asked: &'a Resources,
+    ) -> (Cow<'a, Resources>, Vec<&'static str>) {
+        if !self.is_rootless() || asked.is_default() {
+            return (Cow::Borrowed(asked), Vec::new());
+        }
+        let (held, flags) = asked.held_by(&cgroup::delegated());
+        (Cow::Owned(held), flags)
     }
 
     /// Gives a container another name.
@@ -119,7 +138,7 @@ impl Engine {
 
 /// Finds the control group of a container that lives.
 pub(super) fn group(container: &Container) -> Result<Cgroup> {
-    Cgroup::find_with(&cgroup_name(container.id), Reach::All).ok_or_else(|| {
+    Cgroup::find_with(&cgroup_name(container), Reach::All).ok_or_else(|| {
         EngineError::new(
             ErrorKind::Kernel,
             format!("container {} has no control group", container.name),

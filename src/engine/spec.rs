@@ -10,7 +10,7 @@ use std::path::Path;
 use oci_spec::runtime::{Mount as SpecMount, Spec};
 
 use super::Result;
-use crate::model::{Container, Mount, MountKind};
+use crate::model::{Container, Mount, MountKind, Resources};
 
 /// Where programs are looked for when neither image nor user says.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,15 +24,22 @@ pub(super) struct Around<'a> {
     pub(super) is_rootless: bool,
     /// A process of the container whose processes it sees.
     pub(super) pid_of: Option<i32>,
+    /// A process of the container whose shared memory and queues it uses.
+    pub(super) ipc_of: Option<i32>,
     /// A process of the container whose network it shares.
     pub(super) network_of: Option<i32>,
 }
 
-/// Fills the runtime's default spec with what the container runs.
+/// Fills the runtime's default spec with what the container runs; `limits` are those of its limits that can hold.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`](super::ErrorKind::Invalid) when a device that it names is gone.
-pub(super) fn build(mut spec: Spec, container: &Container, around: &Around<'_>) -> Result<Spec> {
+pub(super) fn build(
+    mut spec: Spec,
+    container: &Container,
+    limits: &Resources,
+    around: &Around<'_>,
+) -> Result<Spec> {
     let config = &container.config;
     let mut process = spec.process().clone().unwrap_or_default();
     process
@@ -42,7 +49,7 @@ pub(super) fn build(mut spec: Spec, container: &Container, around: &Around<'_>) 
         .set_terminal(Some(config.tty))
         .set_no_new_privileges(Some(config.no_new_privileges));
     spec.set_hostname(Some(config.hostname.clone()));
-    resources::add(&mut spec, &mut process, &config.resources)?;
+    resources::add(&mut spec, &mut process, limits)?;
     security::add(&mut spec, &mut process, &config.security, around.is_rootless)?;
     isolation::add(&mut spec, &config.isolation, &config.network, around);
     spec.set_process(Some(process));

@@ -94,6 +94,50 @@ impl Resources {
         *self == Self::default()
     }
 
+    /// Leaves out the limits for which there is no controller (by its name in version 2), and names the flags that asked for them.
+    #[must_use]
+    pub fn held_by(&self, controllers: &[String]) -> (Self, Vec<&'static str>) {
+        let mut held = self.clone();
+        let mut flags = Vec::new();
+        let is_missing = |name: &str| !controllers.iter().any(|one| one == name);
+        let mut note = |is_lost: bool, flag| flags.extend(is_lost.then_some(flag));
+        if is_missing("memory") {
+            note(held.memory.take().is_some(), "--memory");
+            note(held.memory_swap.take().is_some(), "--memory-swap");
+            note(held.memory_reservation.take().is_some(), "--memory-reservation");
+            note(held.memory_swappiness.take().is_some(), "--memory-swappiness");
+            note(std::mem::take(&mut held.oom_kill_disable), "--oom-kill-disable");
+        }
+        if is_missing("cpu") {
+            note(held.nano_cpus.take().is_some(), "--cpus");
+            note(held.cpu_shares.take().is_some(), "--cpu-shares");
+            note(held.cpu_quota.take().is_some(), "--cpu-quota");
+            note(held.cpu_period.take().is_some(), "--cpu-period");
+        }
+        if is_missing("cpuset") {
+            note(held.cpuset_cpus.take().is_some(), "--cpuset-cpus");
+            note(held.cpuset_mems.take().is_some(), "--cpuset-mems");
+        }
+        if is_missing("pids") {
+            note(held.pids.take().is_some_and(|limit| limit > 0), "--pids-limit");
+        }
+        if is_missing("io") {
+            note(held.blkio_weight.take().is_some(), "--blkio-weight");
+            let weighed = std::mem::take(&mut held.blkio_weight_devices);
+            note(!weighed.is_empty(), "--blkio-weight-device");
+            let rates = std::mem::take(&mut held.device_rates);
+            for (what, flag) in [
+                (Rate::ReadBytes, "--device-read-bps"),
+                (Rate::WriteBytes, "--device-write-bps"),
+                (Rate::Reads, "--device-read-iops"),
+                (Rate::Writes, "--device-write-iops"),
+            ] {
+                note(rates.iter().any(|one| one.what == what), flag);
+            }
+        }
+        (held, flags)
+    }
+
     /// Puts what `change` says over what was said before, as `update` does.
     #[must_use]
     pub fn updated(&self, change: &Self) -> Self {
@@ -137,6 +181,30 @@ mod tests {
         let change = Resources { pids: Some(-1), cpu_shares: Some(3), ..Resources::default() };
         let after = before.updated(&change);
         assert_eq!((after.memory, after.pids, after.cpu_shares), (Some(1), Some(-1), Some(3)));
+    }
+
+    #[test]
+    fn limits_without_a_controller_are_left_out_by_name() {
+        let asked = Resources {
+            memory: Some(1),
+            cpu_shares: Some(2),
+            cpuset_cpus: Some("0".into()),
+            pids: Some(3),
+            blkio_weight: Some(10),
+            device_rates: vec![DeviceRate { what: Rate::Writes, path: "/dev/x".into(), rate: 1 }],
+            oom_score_adj: Some(4),
+            ..Resources::default()
+        };
+        let (held, flags) = asked.held_by(&[]);
+        assert_eq!(held, Resources { oom_score_adj: Some(4), ..Resources::default() });
+        let all = ["--memory", "--cpu-shares", "--cpuset-cpus", "--pids-limit", "--blkio-weight"];
+        assert_eq!(flags, [&all[..], &["--device-write-iops"]].concat());
+        let some = ["memory", "cpu", "pids"].map(str::to_owned);
+        let (held, flags) = asked.held_by(&some);
+        assert_eq!((held.memory, held.cpuset_cpus, held.pids), (Some(1), None, Some(3)));
+        assert_eq!(flags, ["--cpuset-cpus", "--blkio-weight", "--device-write-iops"]);
+        let every = ["memory", "cpu", "cpuset", "pids", "io"].map(str::to_owned);
+        assert_eq!(asked.held_by(&every), (asked.clone(), Vec::new()));
     }
 
     #[test]

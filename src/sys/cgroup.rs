@@ -1,5 +1,6 @@
 //! Control groups, version 1, version 2 and both at once (cgroups(7)).
 
+mod delegation;
 pub mod devices;
 mod freeze;
 mod group;
@@ -21,16 +22,17 @@ use std::{
 
 use nix::errno::Errno;
 
-use self::{
-    group::Group,
-    hierarchy::{Version, detect},
-};
 pub use self::{
+    delegation::delegated,
     hierarchy::Reach,
     resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle, counts_swap},
     statistics::{IoCount, Pressure, Stalls, Statistics},
     two::{io_weight_of, weight_of},
     view::Hierarchy,
+};
+use self::{
+    group::Group,
+    hierarchy::{Version, detect},
 };
 use super::{Result, SysError, files};
 

@@ -183,9 +183,16 @@ fn enable_controllers(path: &Path, reach: Reach) {
 
 /// Tells whether a group other than the root has processes of its own. Of the controllers it could still hand down those that count by thread;
 /// that would make it the domain of threads, and the groups below it a place where no process can be ("domain invalid", `cgroup-v2.rst`).
-fn is_inhabited(path: &Path) -> bool {
+pub(super) fn is_inhabited(path: &Path) -> bool {
     let members = files::read_text(&path.join("cgroup.procs"));
     files::exists(&path.join("cgroup.type")) && members.map_or(true, |text| !text.is_empty())
+}
+
+/// Lists the controllers that groups below a group of version 2 can have.
+pub(super) fn handed_down(path: &Path, is_inhabited: bool) -> Vec<String> {
+    let file = if is_inhabited { "cgroup.subtree_control" } else { "cgroup.controllers" };
+    let text = files::read_text(&path.join(file)).unwrap_or_default();
+    text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// Gives a group the processors and memory nodes of the one above it if it has none yet: without them no process can be in it (`cpusets.rst`).
