@@ -43,5 +43,6 @@ pub mod spawn;
 pub mod tree;
 pub mod tty;
 pub mod userns;
+pub mod visit;
 
 pub use error::{At, Result, SysError};

@@ -12,21 +12,28 @@ use super::{
     streams::{Program, Streams},
 };
 use crate::{
-    model::{ContainerId, Endpoint, Mark, NetworkMode, Seccomp, Sharing, Step, Timestamp},
+    model::{ContainerId, Endpoint, Ipc, Mark, NetworkMode, Seccomp, Sharing, Step, Timestamp},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
     sys::{
         At as _, SysError,
         cgroup::{Cgroup, Reach, Resources},
-        clock, files, pidfd,
+        clock, files,
+        mount::Mount,
+        pidfd,
         process::ProcessId,
-        program,
+        program, root, visit,
     },
 };
 
 /// The most processes and threads of a container that nothing is said about: a fork bomb must not take those of the whole machine. Podman's number.
 const DEFAULT_PIDS: i64 = 2048;
+
+/// Where shared memory is.
+const SHARED_MEMORY: &str = "/dev/shm";
+/// What `statfs(2)` says of a tmpfs.
+const TMPFS_MAGIC: u32 = 0x0102_1994;
 
 /// A container whose program has been executed, with what is needed to care for it.
 #[derive(Debug)]
@@ -111,6 +118,7 @@ pub(super) fn make(
         class: None,
         seccomp: seccomp.as_ref(),
         rootless: launch.rootless,
+        given: shared_memory(launch)?,
         gate: Gate::Channel,
         has_reaper: config.isolation.init,
         preserved: 0,
@@ -157,6 +165,21 @@ pub(super) fn start(
             Err(StartFailure::new(&error))
         }
     }
+}
+
+/// Opens what a container has in another's mount namespace: its shared memory, if it uses that.
+fn shared_memory(launch: &Launch) -> Result<Vec<(String, Mount)>, StartFailure> {
+    let Ipc::Container(_) = launch.container.config.isolation.ipc else { return Ok(Vec::new()) };
+    let linux = launch.spec.linux().as_ref();
+    let namespaces = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
+    let queues = namespaces.iter().find(|one| one.typ() == LinuxNamespaceType::Ipc);
+    let Some(path) = queues.and_then(|one| one.path().as_deref()) else { return Ok(Vec::new()) };
+    let copy = visit::mount_of(&path.with_file_name("mnt"), SHARED_MEMORY)?;
+    // The other one may have something else there by now.
+    if !root::is_on(&copy, TMPFS_MAGIC)? {
+        return Err(StartFailure::new("the other container has no shared memory to be shared"));
+    }
+    Ok(vec![(SHARED_MEMORY.to_owned(), copy)])
 }
 
 /// Says that a step is over now.

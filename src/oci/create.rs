@@ -250,6 +250,7 @@ fn make(
         class: draft.class.as_ref(),
         seccomp: seccomp.as_ref(),
         rootless: context.around.rootless,
+        given: Vec::new(),
         gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),
         has_reaper: false,
         preserved: bundle.preserved,

@@ -153,10 +153,19 @@ pub fn mount_options() -> Vec<String> {
 pub(super) fn resolve(
     spec: &Spec,
     surroundings: Surroundings<'_>,
+    given: Vec<(String, mount::Mount)>,
 ) -> Result<Vec<PlannedMount>, RuntimeError> {
     let mut mounts = Vec::new();
     for mount in spec.mounts().iter().flatten() {
         mounts.push(resolve_one(mount, surroundings)?);
+    }
+    for (place, copy) in given {
+        for planned in mounts.iter_mut().filter(|planned| planned.target == place) {
+            if let Source::Bind { ready, .. } = &mut planned.source {
+                *ready = Some(copy);
+                break;
+            }
+        }
     }
     Ok(mounts)
 }

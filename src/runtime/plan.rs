@@ -142,6 +142,7 @@ impl<'a> Plan<'a> {
                         has_namespace: namespaces.has_own_cgroup()?,
                     },
                 },
+                setup.given,
             )?,
             hooks: InnerHooks::resolve(spec)?,
             devices: devices::resolve(linux.and_then(|linux| linux.devices().as_deref()))?,

@@ -8,7 +8,7 @@ use std::{
 use oci_spec::runtime::{Process, Spec};
 
 use super::seccomp;
-use crate::sys::{cgroup::Cgroup, process::ProcessId, resctrl::Class};
+use crate::sys::{cgroup::Cgroup, mount::Mount, process::ProcessId, resctrl::Class};
 
 /// Everything that makes a container.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Setup<'a> {
     pub has_reaper: bool,
     /// How many descriptors after 2 the program gets.
     pub preserved: u32,
+    /// Binds of the spec whose source the caller has opened already, by their place inside.
+    pub given: Vec<(String, Mount)>,
 }
 
 /// What a first process waits for before it executes the program.

@@ -3,14 +3,14 @@
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    thread,
 };
 
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
-    At as _, Result, SysError, files,
+    At as _, Result, files,
     mount::{Attributes, Filesystem, Mount},
+    visit,
 };
 
 /// The longest value of a mount option (`fsconfig(2)` takes 256 bytes with the zero at the end).
@@ -67,20 +67,11 @@ impl<'a> Layers<'a> {
     /// # Errors
     /// As [`Layers::mount`].
     pub fn open(self, is_rootless: bool) -> Result<OwnedFd> {
-        let mount = move || {
+        visit::aside(move || {
             unshare(CloneFlags::CLONE_NEWNS).at("make", "a mount namespace")?;
             let flag = is_rootless.then_some("userxattr");
             let attributes = Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID;
             self.mount(flag, attributes).map(Mount::into_root)
-        };
-        // A thread, because the rest of this process is to stay where it is.
-        thread::scope(|scope| {
-            let visit = thread::Builder::new().name("overlay".to_owned());
-            let visit = visit.spawn_scoped(scope, mount).at("start", "a thread")?;
-            visit.join().unwrap_or_else(|_panic| {
-                let reason = std::io::Error::other("its thread panicked");
-                Err(SysError::new("mount", "an overlay", reason))
-            })
         })
     }
 }

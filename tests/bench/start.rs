@@ -123,6 +123,7 @@ impl Place<'_> {
             cgroup: None,
             class: None,
             seccomp: None,
+            given: Vec::new(),
             rootless: false,
             gate: runtime::Gate::Channel,
             has_reaper: false,

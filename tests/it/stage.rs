@@ -183,6 +183,7 @@ impl Stage {
             class: None,
             seccomp: self.filter.as_ref(),
             rootless: self.mode == Mode::Rootless,
+            given: Vec::new(),
             gate: Gate::Channel,
             has_reaper: false,
             preserved: 0,
