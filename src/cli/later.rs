@@ -37,7 +37,6 @@ const FLAGS: &[(&[&str], &str)] = &[
         &["--ip6", "--link", "--link-local-ip", "--network-alias", "--alias"],
         "networks have IPv4 addresses and no names yet",
     ),
-    (&["--cgroup-parent"], "all containers lie in the control group estiba for now"),
     (&["--log-opt"], "options of logs come later"),
     (
         &["--cpu-rt-period", "--cpu-rt-runtime"],

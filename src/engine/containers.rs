@@ -10,7 +10,10 @@ use crate::{
         NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Usage, Verb,
     },
     store::{Records, StoreError},
-    sys::{cgroup::Cgroup, files, process},
+    sys::{
+        cgroup::{Cgroup, Reach},
+        files, process,
+    },
 };
 
 /// How often a name is made up before giving up.
@@ -222,8 +225,12 @@ impl Engine {
     pub fn usage(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Usage>> {
         let mut usage = BTreeMap::new();
         let mut without_group = Vec::new();
-        let groups = Cgroup::find_each(ids.iter().copied().map(cgroup_name));
+        let groups = Cgroup::find_each(ids.iter().copied().map(usual_cgroup_name));
         for (&id, group) in ids.iter().zip(groups) {
+            let group = match group {
+                Some(group) => Some(group),
+                None => self.group_elsewhere(id, Reach::Few)?,
+            };
             match group.map(|group| group.read()) {
                 Some(Ok(reading)) => {
                     usage.insert(
@@ -245,6 +252,22 @@ impl Engine {
             usage.extend(self.family_usage(&without_group)?);
         }
         Ok(usage)
+    }
+
+    /// Finds the control group of a container, whoever chose where it lies; the record is read only where it does not lie as usual.
+    pub(super) fn group_of(&self, id: ContainerId, reach: Reach) -> Result<Option<Cgroup>> {
+        match Cgroup::find_with(&usual_cgroup_name(id), reach) {
+            None => self.group_elsewhere(id, reach),
+            usual => Ok(usual),
+        }
+    }
+
+    fn group_elsewhere(&self, id: ContainerId, reach: Reach) -> Result<Option<Cgroup>> {
+        let container =
+            self.store().read(|records| Ok::<_, EngineError>(records.container(id)?))?;
+        Ok(container
+            .filter(|container| !container.config.isolation.cgroup_parent.is_empty())
+            .and_then(|container| Cgroup::find_with(&cgroup_name(&container), reach)))
     }
 
     /// Sums up process by process, where this user may not make control groups.
@@ -295,7 +318,19 @@ pub(super) fn attributes(container: &Container) -> BTreeMap<String, String> {
 }
 
 /// The name of a container's control group.
-pub(super) fn cgroup_name(id: ContainerId) -> String {
+pub(super) fn cgroup_name(container: &Container) -> String {
+    match container.config.isolation.cgroup_parent.as_str() {
+        "" => usual_cgroup_name(container.id),
+        parent => {
+            let parts: Vec<&str> =
+                parent.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            format!("{}/{}", parts.join("/"), container.id)
+        }
+    }
+}
+
+/// The name of the control group of a container for which nobody chose another.
+pub(super) fn usual_cgroup_name(id: ContainerId) -> String {
     format!("estiba/{id}")
 }
 

@@ -3,13 +3,14 @@
 use std::{borrow::Cow, path::PathBuf};
 
 use super::{Engine, EngineError, ErrorKind, Result, spec::Around};
-use crate::model::{Container, ContainerId, CreateContainer, NetworkMode, Sharing, State};
+use crate::model::{Container, ContainerId, CreateContainer, Ipc, NetworkMode, Sharing, State};
 
 /// What [`Around`] borrows.
 #[derive(Debug)]
 pub(super) struct Neighbours {
     etc: PathBuf,
     pid_of: Option<i32>,
+    ipc_of: Option<i32>,
     network_of: Option<i32>,
     is_rootless: bool,
 }
@@ -20,6 +21,7 @@ impl Neighbours {
             etc: &self.etc,
             is_rootless: self.is_rootless,
             pid_of: self.pid_of,
+            ipc_of: self.ipc_of,
             network_of: self.network_of,
         }
     }
@@ -31,13 +33,26 @@ impl Engine {
         &self,
         request: &'a CreateContainer,
     ) -> Result<Cow<'a, CreateContainer>> {
-        let shares = matches!(request.isolation.pid, Sharing::Container(_));
+        let isolation = &request.isolation;
+        let shares = matches!(isolation.pid, Sharing::Container(_))
+            || matches!(isolation.ipc, Ipc::Container(_));
         if request.volumes_from.is_empty() && !shares {
             return Ok(Cow::Borrowed(request));
         }
         let mut request = request.clone();
         if let Sharing::Container(name) = &mut request.isolation.pid {
             *name = self.container(name)?.id.hex();
+        }
+        if let Ipc::Container(name) = &mut request.isolation.ipc {
+            let other = self.container(name)?;
+            if other.config.isolation.ipc != Ipc::Shareable {
+                return Err(EngineError::new(
+                    ErrorKind::Conflict,
+                    format!("container {} does not share its shared memory", other.name),
+                )
+                .hint("make that one with --ipc shareable"));
+            }
+            *name = other.id.hex();
         }
         for (name, is_read_only) in std::mem::take(&mut request.volumes_from) {
             for mut mount in self.container(&name)?.config.mounts {
@@ -61,6 +76,10 @@ impl Engine {
             Sharing::Container(id) => Some(self.first_process(container, id)?),
             Sharing::Own | Sharing::Host => None,
         };
+        let ipc_of = match &config.isolation.ipc {
+            Ipc::Container(id) => Some(self.first_process(container, id)?),
+            _ => None,
+        };
         let (network_of, owner) = match &config.network {
             NetworkMode::Container(id) => (Some(self.first_process(container, &id.hex())?), *id),
             _ => (None, container.id),
@@ -68,6 +87,7 @@ impl Engine {
         Ok(Neighbours {
             etc: self.layout().container_run(owner),
             pid_of,
+            ipc_of,
             network_of,
             is_rootless: self.is_rootless(),
         })

@@ -28,7 +28,8 @@ impl Engine {
             let Some(init) = init.filter(process::ProcessId::is_alive) else { continue };
             let network = files::read_text(format!("/proc/{}/net/dev", init.pid).as_ref());
             let (received, sent) = network.map_or((0, 0), |text| traffic(&text));
-            let io = Cgroup::find_with(&cgroup_name(id), Reach::All)
+            let io = self
+                .group_of(id, Reach::All)?
                 .map(|group| group.statistics().io)
                 .filter(|io| !io.is_empty());
             let sum = |operation: &str| {
@@ -56,7 +57,7 @@ impl Engine {
     pub fn processes(&self, id: ContainerId) -> Result<Vec<Process>> {
         let container = self.container_by_id(id)?;
         check_allows(&container, Verb::Top)?;
-        let pids = if let Some(group) = Cgroup::find(&cgroup_name(id)) {
+        let pids = if let Some(group) = Cgroup::find(&cgroup_name(&container)) {
             group.members()
         } else {
             // Without a group: the first process and those that come from it.

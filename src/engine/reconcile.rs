@@ -6,14 +6,14 @@
 //! it is theirs: as soon as one of them has written down that a container ended it can be started again, and then another one must not go on
 //! ending it.
 
-use super::{Engine, EngineError, Result, containers::cgroup_name, lifecycle::exit_attributes};
+use super::{Engine, EngineError, Result, lifecycle::exit_attributes};
 use crate::{
     image,
     model::{Container, ContainerId, Exit, Occurrence, State, Subject, Timestamp},
     network,
     store::Processes,
     sys::{
-        cgroup::{Cgroup, Reach},
+        cgroup::Reach,
         files,
         process::{ProcessId, boot_id},
     },
@@ -94,7 +94,7 @@ impl Engine {
         {
             init.kill()?;
         }
-        if let Some(group) = Cgroup::find_with(&cgroup_name(id), Reach::All) {
+        if let Some(group) = self.group_of(id, Reach::All)? {
             group.kill_all()?;
             group.remove()?;
         }

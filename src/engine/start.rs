@@ -21,7 +21,7 @@ use crate::{
     network, runtime,
     store::{Processes, Records, RecordsMut},
     sys::{
-        cgroup::{Cgroup, Reach},
+        cgroup::Reach,
         clock, files,
         process::{ProcessId, boot_id},
     },
@@ -105,6 +105,7 @@ impl Engine {
             spec: spec::build(
                 runtime::default_spec(self.is_rootless()),
                 &container,
+                &self.holding(&container.config.resources).0,
                 &self.neighbours(&container)?.around(),
             )?,
             lowers: overlay.lowers,
@@ -113,7 +114,7 @@ impl Engine {
             layout: self.layout().clone(),
             place: self.place(),
             networks,
-            cgroup: cgroup_name(container.id),
+            cgroup: cgroup_name(&container),
             rootless: self.is_rootless(),
             container,
         })
@@ -251,7 +252,8 @@ impl Drop for StartUndo<'_> {
             records.set_state(id, &self.before)?;
             Ok(())
         });
-        if let Some(group) = Cgroup::find_with(&cgroup_name(id), Reach::All) {
+        // If the records cannot be read, the next start finds it.
+        if let Ok(Some(group)) = self.engine.group_of(id, Reach::All) {
             // What a monitor was making when it died.
             let _emptied = group.kill_all().and_then(|()| group.remove());
         }

@@ -16,6 +16,8 @@ pub struct Isolation {
     pub uts_host: bool,
     /// Whether it sees the host's control groups as they are.
     pub cgroupns_host: bool,
+    /// The control group that its own lies in, below the top of each hierarchy; that of Estiba's if empty.
+    pub cgroup_parent: String,
     /// Whether a first process of Estiba's reaps its processes and passes signals on.
     pub init: bool,
     /// Its domain name (NIS).
@@ -62,12 +64,16 @@ pub enum Sharing {
 }
 
 /// Whose shared memory and queues a container uses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ipc {
     /// Its own.
     #[default]
     Private,
+    /// Its own, which others may join.
+    Shareable,
+    /// Those of another container, which lets others join: as named in a request, the whole id in a record.
+    Container(String),
     /// Its own, without `/dev/shm`.
     None,
     /// The host's.

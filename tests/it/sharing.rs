@@ -42,14 +42,14 @@ fn namespaces_are_the_hosts_when_asked_for() {
     for (flags, word) in [
         (&["--pid", "x"][..], "invalid PID mode"),
         (&["--ipc", "x"], "invalid IPC mode"),
-        (&["--ipc", "container:x"], "shared memory of another container"),
+        (&["--ipc", "container:"], "invalid IPC mode"),
         (&["--uts", "x"], "invalid UTS mode"),
         (&["--userns", "x"], "invalid USER mode"),
         (&["--cgroupns", "x"], "invalid CGROUP mode"),
         (&["--uts", "host", "-h", "name"], "hostname and the UTS mode"),
         (&["--pid", "container:absent"], "absent"),
         (&["--network", "container:absent"], "absent"),
-        (&["--cgroup-parent", "/x"], "control group estiba"),
+        (&["--cgroup-parent", "/../x"], "cgroup parent"),
     ] {
         let said = host.fails(125, &[&["run", "--rm"], flags, &[STARTER, "true"]].concat());
         assert!(said.contains(word), "{said}");
@@ -328,6 +328,110 @@ fn a_stop_takes_the_time_that_the_container_was_made_with() {
 }
 
 #[test]
+fn shared_memory_is_joined_where_it_is_shared() {
+    let host = Host::with_starter();
+    let sleeps = |name: &str, ipc: &str| {
+        let script = "echo theirs > /dev/shm/note && echo ready && exec sleep 1000";
+        host.ok(&[
+            "run",
+            "-d",
+            "--name",
+            name,
+            "--ipc",
+            ipc,
+            "--shm-size",
+            "3m",
+            STARTER,
+            "sh",
+            "-c",
+            script,
+        ]);
+        eventually("the note is there", || host.ok(&["logs", name]).contains("ready"));
+    };
+    sleeps("a", "shareable");
+    sleeps("b", "private");
+    let queues = |name: &str| {
+        let shown = host.ok(&["exec", name, "ls", "-l", "/proc/self/ns/ipc"]);
+        shown.split(" -> ").nth(1).unwrap().to_owned()
+    };
+    let joined = ["--ipc", "container:a", "--shm-size", "7m"];
+    let seen = run(
+        &host,
+        &joined,
+        "cat /dev/shm/note; ls -l /proc/self/ns/ipc; echo mine > /dev/shm/back; cat /proc/mounts",
+    );
+    assert!(seen.starts_with("theirs\n") && seen.contains(&queues("a")), "{seen}");
+    assert_ne!(queues("a"), queues("b"));
+    let memory = seen.lines().find(|line| line.contains(" /dev/shm ")).unwrap();
+    assert!(memory.contains("nosuid") && memory.contains("size=3072k"), "{memory}");
+    assert_eq!(host.ok(&["exec", "a", "cat", "/dev/shm/back"]), "mine");
+    // Those of a stay where they are while one that has joined goes on without it.
+    host.ok(&["run", "-d", "--name", "c", "--ipc", "container:a", STARTER, "sleep", "1000"]);
+    assert_eq!(
+        host.field("c", "{{.HostConfig.IpcMode}}"),
+        format!("container:{}", host.field("a", "{{.Id}}"))
+    );
+    assert_eq!(queues("c"), queues("a"));
+    host.ok(&["rm", "-f", "a"]);
+    assert_eq!(host.ok(&["exec", "c", "cat", "/dev/shm/note"]), "theirs");
+    host.ok(&["stop", "-t", "0", "c"]);
+    for (code, words, word) in [
+        (125, &["run", "--rm", "--ipc", "container:b", STARTER, "true"][..], "does not share"),
+        (125, &["run", "--rm", "--ipc", "container:absent", STARTER, "true"], "absent"),
+        (125, &["run", "--rm", "--ipc", "container:c", STARTER, "true"], "does not share"),
+        (1, &["start", "c"], "is not running"),
+    ] {
+        let said = host.fails(code, words);
+        assert!(said.contains(word), "{words:?}: {said}");
+    }
+    host.assert_clean();
+}
+
+#[test]
+fn control_groups_lie_where_they_were_asked_for() {
+    if !is_root() {
+        return skip("an ordinary user was given no control groups here");
+    }
+    let host = Host::with_starter();
+    let parent = format!("estiba-test-{}", std::process::id());
+    let inner = format!("/{parent}/inner/");
+    let flags = ["--cgroup-parent", &inner, "--cgroupns", "host", "-m", "64m"];
+    let id =
+        host.ok(&[&["run", "-d", "--name", "a"], &flags[..], &[STARTER, "sleep", "1000"]].concat());
+    let groups = host.ok(&["exec", "a", "cat", "/proc/self/cgroup"]);
+    assert!(groups.contains(&format!(":/{parent}/inner/{id}")), "{groups}");
+    let lies_there =
+        |group: &std::path::PathBuf| group.to_string_lossy().contains(&format!("/{parent}/inner/"));
+    let found = crate::support::control_groups_of(&id);
+    assert!(!found.is_empty() && found.iter().all(lies_there), "{found:?}");
+    // All that looks for the group finds it there.
+    assert_eq!(host.field("a", "{{.HostConfig.CgroupParent}}"), inner);
+    host.ok(&["update", "-m", "96m", "a"]);
+    assert!(
+        host.ok(&["stats", "--no-stream", "--format", "{{.MemUsage}}", "a"]).ends_with("96MiB")
+    );
+    assert!(host.ok(&["top", "a"]).contains("sleep"));
+    host.ok(&["pause", "a"]);
+    host.ok(&["unpause", "a"]);
+    // So does who puts right what a killed monitor left.
+    let [monitor] = host.holders()[..] else { panic!("{:?}", host.holders()) };
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
+    eventually("it is seen", || host.field("a", "{{.State.Status}}") == "exited");
+    host.assert_clean();
+    assert_eq!(crate::support::control_groups_of(&id), Vec::<std::path::PathBuf>::new());
+    // The group that was named is left, as Docker leaves it: it may have limits of its own.
+    for group in crate::support::control_groups_of(&parent) {
+        fs::remove_dir(group.join("inner")).unwrap();
+        fs::remove_dir(group).unwrap();
+    }
+    for bad in ["..", "/", "/../x", "a/../../b"] {
+        let said = host.fails(125, &["run", "--rm", "--cgroup-parent", bad, STARTER, "true"]);
+        assert!(said.contains("cgroup parent"), "{said}");
+    }
+}
+
+#[test]
 fn what_an_ordinary_user_cannot_have_is_said() {
     if is_root() {
         return skip("root can have it");
@@ -335,7 +439,19 @@ fn what_an_ordinary_user_cannot_have_is_said() {
     let host = Host::with_starter();
     let said = host.fails(125, &["run", "--rm", "--pid", "host", STARTER, "true"]);
     assert!(said.contains("control group"), "{said}");
-    let said = host.fails(125, &["run", "--rm", "-m", "64m", STARTER, "true"]);
-    assert!(said.contains("control group"), "{said}");
+    // Limits are left out with a word, once.
+    let limits = ["-m", "64m", "--cpus", "0.5", "--pids-limit", "7", "--oom-score-adj", "500"];
+    let output = host.call(
+        &[&["run", "--rm"], &limits[..], &[STARTER, "cat", "/proc/self/oom_score_adj"]].concat(),
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && output.stdout == b"500\n", "{said}");
+    assert!(
+        said.starts_with("estiba: warning: --memory, --cpus, --pids-limit do not hold"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let output = host.call(&["run", "--rm", "--oom-score-adj", "500", STARTER, "true"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     host.assert_clean();
 }

@@ -12,10 +12,12 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
         Sharing::Host => "host".to_owned(),
         Sharing::Container(id) => format!("container:{id}"),
     };
-    let ipc = match isolation.ipc {
-        Ipc::Private => "private",
-        Ipc::None => "none",
-        Ipc::Host => "host",
+    let ipc = match &isolation.ipc {
+        Ipc::Private => "private".to_owned(),
+        Ipc::Shareable => "shareable".to_owned(),
+        Ipc::None => "none".to_owned(),
+        Ipc::Host => "host".to_owned(),
+        Ipc::Container(id) => format!("container:{id}"),
     };
     let names = &isolation.names;
     json!({
@@ -35,6 +37,7 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
         "IpcMode": ipc,
         "UTSMode": if isolation.uts_host { "host" } else { "" },
         "CgroupnsMode": if isolation.cgroupns_host { "host" } else { "private" },
+        "CgroupParent": isolation.cgroup_parent,
         "UsernsMode": "",
         "Init": isolation.init,
         "Annotations": isolation.annotations,

@@ -1,12 +1,25 @@
 //! What of sharing contradicts itself, in Docker's words (moby, `validateNetMode`).
 
+use std::path::Path;
+
 use super::{Result, invalid};
-use crate::model::{CreateContainer, NetworkMode};
+use crate::{
+    model::{CreateContainer, NetworkMode},
+    runtime,
+};
 
 /// Refuses contradictions.
 pub(super) fn check(request: &CreateContainer, network: &NetworkMode) -> Result<()> {
     let isolation = &request.isolation;
     let names = &isolation.names;
+    if !isolation.cgroup_parent.is_empty() {
+        runtime::cgroup_name(Path::new(&isolation.cgroup_parent)).map_err(|_not_below| {
+            invalid(format!(
+                "cgroup parent '{}' is no path below the top of the control groups",
+                isolation.cgroup_parent
+            ))
+        })?;
+    }
     if isolation.uts_host && request.hostname.is_some() {
         return Err(invalid("conflicting options: hostname and the UTS mode"));
     }

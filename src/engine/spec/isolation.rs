@@ -37,8 +37,15 @@ pub(super) fn add(spec: &mut Spec, asked: &Isolation, network: &NetworkMode, aro
             share(spec, LinuxNamespaceType::Pid, around.pid_of.map(|pid| (pid, "pid")));
         }
     }
-    match asked.ipc {
-        Ipc::Private => {}
+    match &asked.ipc {
+        Ipc::Private | Ipc::Shareable => {}
+        Ipc::Container(_) => {
+            share(spec, LinuxNamespaceType::Ipc, around.ipc_of.map(|pid| (pid, "ipc")));
+            // The monitor opens it, in the mount namespace of the other.
+            replace(spec, "/dev/shm", |_| {
+                bind_with("/dev/shm", "/dev/shm", &["nosuid", "noexec", "nodev"])
+            });
+        }
         Ipc::None => retain_mounts(spec, |mount| mount.destination() != Path::new("/dev/shm")),
         Ipc::Host => {
             share(spec, LinuxNamespaceType::Ipc, None);

@@ -18,7 +18,7 @@ pub(super) struct SharingOptions {
     /// See the processes of the host or of container:NAME
     #[arg(long, value_name = "host|container:NAME", value_parser = parse_pid)]
     pid: Option<Sharing>,
-    /// Shared memory and queues: private, shareable, host, or none
+    /// Shared memory and queues: private, shareable, host, none, or those of container:NAME
     #[arg(long, value_name = "MODE", value_parser = parse_ipc)]
     ipc: Option<Ipc>,
     /// Have the host's names
@@ -30,6 +30,9 @@ pub(super) struct SharingOptions {
     /// See the control groups of the host, or its own only
     #[arg(long, value_name = "host|private", value_parser = parse_cgroupns)]
     cgroupns: Option<bool>,
+    /// Lay its control group into this one
+    #[arg(long, value_name = "GROUP")]
+    cgroup_parent: Option<String>,
 }
 
 /// Names and addresses.
@@ -134,6 +137,7 @@ pub(super) fn isolation(
         ipc: sharing.ipc.unwrap_or_default(),
         uts_host: sharing.uts.unwrap_or(false),
         cgroupns_host: sharing.cgroupns.unwrap_or(false),
+        cgroup_parent: sharing.cgroup_parent.unwrap_or_default(),
         init: life.init,
         domainname: names.domainname.unwrap_or_default(),
         stop_timeout: life.stop_timeout,
@@ -160,14 +164,16 @@ fn parse_pid(text: &str) -> std::result::Result<Sharing, String> {
 }
 
 fn parse_ipc(text: &str) -> std::result::Result<Ipc, String> {
-    match text {
-        "" | "private" | "shareable" => Ok(Ipc::Private),
-        "host" => Ok(Ipc::Host),
-        "none" => Ok(Ipc::None),
-        _ if text.starts_with("container:") => {
-            Err("the shared memory of another container cannot be joined yet".to_owned())
+    match (text, text.strip_prefix("container:")) {
+        ("" | "private", _) => Ok(Ipc::Private),
+        ("shareable", _) => Ok(Ipc::Shareable),
+        ("host", _) => Ok(Ipc::Host),
+        ("none", _) => Ok(Ipc::None),
+        (_, Some(name)) if !name.is_empty() => Ok(Ipc::Container(name.to_owned())),
+        _ => {
+            Err("invalid IPC mode: write private, shareable, host, none or container:NAME"
+                .to_owned())
         }
-        _ => Err("invalid IPC mode: write private, shareable, host or none".to_owned()),
     }
 }
 
@@ -264,7 +270,9 @@ mod tests {
     fn modes_are_read_as_docker_reads_them() {
         assert_eq!(parse_pid("host"), Ok(Sharing::Host));
         assert_eq!(parse_pid("container:a"), Ok(Sharing::Container("a".into())));
-        assert_eq!((parse_ipc("none"), parse_ipc("shareable")), (Ok(Ipc::None), Ok(Ipc::Private)));
+        assert_eq!((parse_ipc("none"), parse_ipc("")), (Ok(Ipc::None), Ok(Ipc::Private)));
+        assert_eq!(parse_ipc("shareable"), Ok(Ipc::Shareable));
+        assert_eq!(parse_ipc("container:a"), Ok(Ipc::Container("a".into())));
         assert_eq!((parse_uts("host"), parse_cgroupns("private")), (Ok(true), Ok(false)));
         for bad in ["x", "container:", "hosts"] {
             assert!(parse_pid(bad).is_err() && parse_uts(bad).is_err(), "{bad}");

@@ -250,7 +250,7 @@ fn nonsense_is_refused() {
         "--name -x img",
         "--security-opt seccomp img",
         "--restart always img",
-        "--ipc container:x img",
+        "--ipc container: img",
         "-a stdlog img",
         "--mount type=bind,src=/a,dst=/b,bind-propagation=far img",
         "--mount type=tmpfs,dst=/b,tmpfs-mode=9 img",
