@@ -13,6 +13,7 @@
 
 mod bell;
 mod changes;
+mod log;
 mod records;
 mod reserve;
 mod rows;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bell::Ear;
 pub use changes::RecordsMut;
+use log::Log;
 pub use records::Records;
 
 use crate::{
@@ -142,6 +144,7 @@ pub struct Store {
     layout: Layout,
     database: PathBuf,
     connection: Connection,
+    log: Log,
 }
 
 impl Store {
@@ -152,9 +155,16 @@ impl Store {
     pub fn open(layout: Layout) -> Result<Self, StoreError> {
         let database = layout.database();
         let free = reserve::release_if_low(&layout);
-        let connection = schema::open(&layout)?;
+        let mut connection = schema::open(&layout)?;
         reserve::provide(&layout, free);
-        Ok(Self { layout, database, connection })
+        let log = Log::of(&mut connection).map_err(|source| rows::broken(&database, source))?;
+        Ok(Self { layout, database, connection, log })
+    }
+
+    /// Brings what was written into the database, if enough of it waits for that: for when nobody waits, because it costs two syncs.
+    pub fn shorten_log(&self) {
+        // Whatever keeps it from that, the next one has more reason to try.
+        drop(self.log.shorten(&self.connection));
     }
 
     /// Gives where everything lies.

@@ -13,8 +13,8 @@ const VERSION: i64 = 1;
 /// How long a statement waits for another process's transaction.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many pages of 4 KiB the write-ahead log may grow to before they go into the database.
-const LOG_PAGES: i64 = 250;
+/// The size of a page, in bytes: few rows are longer, and each change writes whole pages.
+const PAGE: i64 = 1024;
 
 /// Every id is the lower-case hexadecimal digits alone; every time is nanoseconds since 1970.
 const TABLES: &str = "
@@ -121,6 +121,7 @@ fn create(layout: &Layout) -> Result<Connection, StoreError> {
 }
 
 fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
@@ -136,9 +137,8 @@ fn connect(layout: &Layout) -> Result<Connection, StoreError> {
             connection.busy_timeout(PATIENCE)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
             // The last one to leave does not tidy up: that would cost each command two syncs. The next one reads the log instead, which
-            // the second setting keeps short (sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
+            // `log` keeps short (sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
