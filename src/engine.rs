@@ -56,6 +56,7 @@ pub use error::{EngineError, ErrorKind};
 pub use files::{CopyOptions, Side};
 pub use registries::{Proxies, RegistryFiles};
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
+pub use start::Claimed;
 
 use crate::{
     image::Ownership,

@@ -115,12 +115,13 @@ pub(super) fn run(
     engine.foresee_start();
     let mut marks =
         vec![Mark { step: Step::Load, at: surroundings.loaded }, timings::mark(Step::Resolve)];
-    let container = registries::create(engine, &request, &choice)?;
-    id_file.write(&container)?;
-    marks.push(timings::mark(Step::Record));
+    let claimed =
+        registries::create(engine, &request, &choice, |request| engine.create_claimed(request))?;
+    id_file.write(claimed.container())?;
     let code = if detach {
-        marks.extend(engine.start(container.id)?);
-        output::line(container.id.hex());
+        let id = claimed.container().id;
+        marks.extend(claimed.start()?);
+        output::line(id.hex());
         0
     } else {
         let joining = foreground::Joining {
@@ -128,7 +129,7 @@ pub(super) fn run(
             passes_signals: sig_proxy,
             streams: &streams,
         };
-        let code = foreground::start(engine, &container, joining, &mut marks)?;
+        let code = foreground::start(claimed, joining, &mut marks)?;
         marks.push(timings::mark(Step::Run));
         code
     };
@@ -186,7 +187,8 @@ pub(super) fn create(
     let choice = options.container.choice();
     let request = options.container.into_request(surroundings)?;
     warn_of_limits(engine, &request.resources);
-    let container = registries::create(engine, &request, &choice)?;
+    let container =
+        registries::create(engine, &request, &choice, |request| engine.create(request))?;
     id_file.write(&container)?;
     output::line(container.id.hex());
     Ok(0)
@@ -235,7 +237,7 @@ fn start(engine: &Engine, options: &StartOptions) -> Result<u8> {
         detach_keys: options.detach_keys.as_ref(),
         ..foreground::Joining::default()
     };
-    foreground::start(engine, &engine.container(name)?, joining, &mut Vec::new())
+    foreground::start(engine.claim(engine.container(name)?.id)?, joining, &mut Vec::new())
 }
 
 fn attach(engine: &Engine, options: &AttachOptions) -> Result<u8> {

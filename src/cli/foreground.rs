@@ -19,7 +19,7 @@ use super::{
     output,
 };
 use crate::{
-    engine::{Engine, EngineError, ErrorKind, Result, Session, SessionEnd},
+    engine::{Claimed, Engine, EngineError, ErrorKind, Result, Session, SessionEnd},
     model::{Container, ContainerId, ExecRequest, Exit, Mark},
 };
 
@@ -73,19 +73,19 @@ impl Joining<'_> {
 
 /// Starts a container and stays with it; gives its exit code, and adds when which step of that was over.
 pub(super) fn start(
-    engine: &Engine,
-    container: &Container,
+    claimed: Claimed<'_>,
     joining: Joining<'_>,
     marks: &mut Vec<Mark>,
 ) -> Result<u8> {
-    let tty = container.config.tty;
+    let (engine, container) = (claimed.engine(), claimed.container());
+    let (id, tty, open_stdin) = (container.id, container.config.tty, container.config.open_stdin);
     let signals = if joining.leaves_signals(tty) { None } else { Some(hold_back(tty)?) };
-    let (session, steps) = engine.start_attached(container.id)?;
+    let (session, steps) = claimed.start_attached()?;
     marks.extend(steps);
     if let Some(signals) = signals {
-        watch_signals(engine, container, signals);
+        watch_signals(engine, (id, tty), signals);
     }
-    stay(session, joining, tty, container.config.open_stdin)
+    stay(session, joining, tty, open_stdin)
 }
 
 /// Stays with a running container that was joined.
@@ -97,7 +97,7 @@ pub(super) fn drive(
 ) -> Result<u8> {
     let tty = container.config.tty;
     if !joining.leaves_signals(tty) {
-        watch_signals(engine, container, hold_back(tty)?);
+        watch_signals(engine, (container.id, tty), hold_back(tty)?);
     }
     stay(session, joining, tty, container.config.open_stdin)
 }
@@ -183,8 +183,8 @@ fn hold_back(tty: bool) -> Result<SigSet> {
 }
 
 /// Does what the signals that come from here on ask for. With a terminal they are for this program: what is typed reaches the container as it is.
-fn watch_signals(engine: &Engine, container: &Container, signals: SigSet) {
-    let (engine, id, tty) = (engine.clone(), container.id, container.config.tty);
+fn watch_signals(engine: &Engine, (id, tty): (ContainerId, bool), signals: SigSet) {
+    let engine = engine.clone();
     thread::spawn(move || if tty { end_by(signals) } else { pass_on(&engine, id, signals) });
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::{Cancel, Engine, EngineError, ErrorKind, Kept, Pulled, Result},
-    model::{Container, CreateContainer, ImageReference, Platform},
+    model::{CreateContainer, ImageReference, Platform},
 };
 
 /// The registry that is meant when none is named.
@@ -67,16 +67,17 @@ fn fetch(
     Ok(pulled)
 }
 
-/// Makes a container; its image is pulled before as the flags say, which is told on standard error.
-pub(super) fn create(
+/// Lets `create` make a container; its image is pulled before as the flags say, which is told on standard error.
+pub(super) fn create<T>(
     engine: &Engine,
     request: &CreateContainer,
     options: &ImageChoice,
-) -> Result<Container> {
+    create: impl Fn(&CreateContainer) -> Result<T>,
+) -> Result<T> {
     if options.pull == PullPolicy::Always {
         pull_for(engine, request, options)?;
     }
-    match engine.create(request) {
+    match create(request) {
         Err(error)
             if options.pull == PullPolicy::Missing
                 && *error.kind() == ErrorKind::NotFound
@@ -86,7 +87,7 @@ pub(super) fn create(
             let Ok((reference, _)) = named(&request.image) else { return Err(error) };
             output::error_line(format!("Unable to find image '{reference}' locally"));
             pull_for(engine, request, options)?;
-            engine.create(request)
+            create(request)
         }
         other => other,
     }

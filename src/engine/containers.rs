@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Engine, EngineError, ErrorKind, Force, LogOptions, LogReader, Result, names, plan};
+use super::{
+    Claimed, Engine, EngineError, ErrorKind, Force, LogOptions, LogReader, Result, names, plan,
+    start::occupy,
+};
 use crate::{
     image,
     model::{
         Container, ContainerId, ContainerName, CreateContainer, DEFAULT_NETWORK, Exit, Image,
         NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Usage, Verb,
     },
-    store::{Records, StoreError},
+    store::{Records, RecordsMut, StoreError},
     sys::{
         cgroup::{Cgroup, Reach},
         files, process,
@@ -48,6 +51,36 @@ impl Engine {
     /// [`ErrorKind::NotFound`] for an unknown image or network, [`ErrorKind::Conflict`] for a name in use,
     /// [`ErrorKind::Invalid`] for a request that makes no sense.
     pub fn create(&self, request: &CreateContainer) -> Result<Container> {
+        let (image, draft) = self.draft(request)?;
+        Self::naming(request, |name| {
+            let container = draft(name);
+            self.store().write(|records| insert(records, &container, &image))?;
+            Ok(container)
+        })
+    }
+
+    /// Makes a container and claims it for a start, in one transaction.
+    ///
+    /// # Errors
+    /// As [`Engine::create`] and [`Engine::claim`].
+    pub fn create_claimed(&self, request: &CreateContainer) -> Result<Claimed<'_>> {
+        let (image, draft) = self.draft(request)?;
+        let (monitor, claimant) = self.claimant()?;
+        let (container, networks) = Self::naming(request, |name| {
+            let container = draft(name);
+            self.store().write(|records| {
+                insert(records, &container, &image)?;
+                occupy(records, container, &claimant)
+            })
+        })?;
+        Ok(Claimed::new(self, (monitor, claimant), container, image, networks))
+    }
+
+    /// Plans a container, which only needs a name.
+    fn draft(
+        &self,
+        request: &CreateContainer,
+    ) -> Result<(Image, impl Fn(ContainerName) -> Container + use<>)> {
         let image = self.image(&request.image)?;
         let id = ContainerId::from_bytes(names::random()?);
         let network = self.network_mode(request.network.as_ref())?;
@@ -59,65 +92,41 @@ impl Engine {
             _ => id.short(),
         };
         let config = plan::resolve(request, &image, network, hostname)?;
-        let container = |name: ContainerName| Container {
+        let (of, image_name) = (image.id, request.image.clone());
+        let draft = move |name| Container {
             id,
             name,
-            image: image.id,
-            image_name: request.image.clone(),
+            image: of,
+            image_name: image_name.clone(),
             created: Timestamp::now(),
             config: config.clone(),
             state: State::Created,
             endpoints: Vec::new(),
         };
-        match &request.name {
-            Some(name) => self.record(container(name.clone()), &image),
-            None => self.record_with_made_up_name(container, &image),
-        }
+        Ok((image, draft))
     }
 
-    fn record_with_made_up_name(
-        &self,
-        container: impl Fn(ContainerName) -> Container,
-        image: &Image,
-    ) -> Result<Container> {
+    /// Lets `record` write a container down under the name that was asked for, or under made-up ones until one is free.
+    fn naming<T>(
+        request: &CreateContainer,
+        record: impl Fn(ContainerName) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(name) = &request.name {
+            return record(name.clone());
+        }
         let mut attempt = 0;
         loop {
             let name = names::make_up(names::random()?, attempt);
             let name = name.parse().map_err(|error: crate::model::NameError| {
                 EngineError::new(ErrorKind::Internal, "a made-up name is none").caused_by(error)
             })?;
-            match self.record(container(name), image) {
+            match record(name) {
                 Err(error) if error.kind() == &ErrorKind::Conflict && attempt < NAME_ATTEMPTS => {
                     attempt += 1;
                 }
                 other => return other,
             }
         }
-    }
-
-    fn record(&self, container: Container, image: &Image) -> Result<Container> {
-        self.store().write(|records| {
-            records.insert_container(&container).map_err(|error| match error {
-                StoreError::Taken(_) => EngineError::new(
-                    ErrorKind::Conflict,
-                    format!("the name {} is used by another container", container.name),
-                )
-                .hint(format!("choose another, or remove that one: estiba rm {}", container.name)),
-                StoreError::Referred(_) => EngineError::new(
-                    ErrorKind::Gone,
-                    format!("image {} was removed meanwhile", image.display_name()),
-                ),
-                other => other.into(),
-            })?;
-            records.journal(
-                Subject::Container,
-                &container.id.hex(),
-                Occurrence::Create,
-                attributes(&container),
-            )?;
-            Ok::<_, EngineError>(())
-        })?;
-        Ok(container)
     }
 
     /// Turns the networks that were asked for by name into ids; none named means the default bridge.
@@ -307,6 +316,24 @@ impl Engine {
             State::Starting | State::Running { .. } => self.wait_for_monitor(id, patience),
         }
     }
+}
+
+/// Writes a new container down.
+fn insert(records: &mut RecordsMut<'_>, container: &Container, image: &Image) -> Result<()> {
+    records.insert_container(container).map_err(|error| match error {
+        StoreError::Taken(_) => EngineError::new(
+            ErrorKind::Conflict,
+            format!("the name {} is used by another container", container.name),
+        )
+        .hint(format!("choose another, or remove that one: estiba rm {}", container.name)),
+        StoreError::Referred(_) => EngineError::new(
+            ErrorKind::Gone,
+            format!("image {} was removed meanwhile", image.display_name()),
+        ),
+        other => other.into(),
+    })?;
+    let (id, attributes) = (container.id.hex(), attributes(container));
+    Ok(records.journal(Subject::Container, &id, Occurrence::Create, attributes)?)
 }
 
 /// The particulars that every journal line about a container carries.

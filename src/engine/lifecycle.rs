@@ -10,7 +10,7 @@ use super::{
     containers::{attributes, existing},
 };
 use crate::{
-    model::{Container, ContainerId, ExecRequest, Exit, Mark, Occurrence, State, Subject, Verb},
+    model::{Container, ContainerId, ExecRequest, Exit, Occurrence, State, Subject, Verb},
     monitor::{Client, MonitorError},
 };
 
@@ -22,25 +22,12 @@ const START_PAUSE: Duration = Duration::from_millis(50);
 const SIGKILL: i32 = 9;
 
 impl Engine {
-    /// Starts a container and returns when its program has begun, with when which step was over.
+    /// Starts a container and returns when its program has begun.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when it runs, [`ErrorKind::CannotRun`] or [`ErrorKind::NoProgram`] when its program cannot be
-    /// executed, [`ErrorKind::Kernel`] when the kernel refuses a step.
-    pub fn start(&self, id: ContainerId) -> Result<Vec<Mark>> {
-        let (launched, claimed) = self.launch(id)?;
-        Ok([claimed].into_iter().chain(launched.go()?).collect())
-    }
-
-    /// Starts a container with its standard streams joined before its program begins, so that nothing of it is missed.
-    ///
-    /// # Errors
-    /// As [`Engine::start`].
-    pub fn start_attached(&self, id: ContainerId) -> Result<(Session, Vec<Mark>)> {
-        let (launched, claimed) = self.launch(id)?;
-        let session = Client::connect(self.layout(), id)?.attach()?;
-        let marks = [claimed].into_iter().chain(launched.go()?).collect();
-        Ok((Session(session), marks))
+    /// As [`Engine::claim`] and [`Claimed::start`](super::Claimed::start).
+    pub fn start(&self, id: ContainerId) -> Result<()> {
+        self.claim(id)?.start().map(drop)
     }
 
     /// Asks a container to stop, kills it when `grace` is over, and returns when it has ended.

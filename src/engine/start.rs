@@ -6,7 +6,7 @@
 use std::{net::Ipv4Addr, sync::PoisonError};
 
 use super::{
-    Engine, EngineError, ErrorKind, Force, Result,
+    Engine, EngineError, ErrorKind, Force, Result, Session,
     containers::{cgroup_name, existing},
     lifecycle::check_allows,
     spec,
@@ -17,7 +17,7 @@ use crate::{
         Container, ContainerId, Endpoint, Image, Mark, MountKind, Network, NetworkMode, State,
         Step, Verb,
     },
-    monitor::{self, Launch, Launched, Nascent},
+    monitor::{self, Client, Launch, Launched, Nascent},
     network, runtime,
     store::{Processes, Records, RecordsMut},
     sys::{
@@ -44,44 +44,33 @@ impl Engine {
         self
     }
 
-    /// Claims the container, leases its addresses and brings up its monitor, which then waits; says when that was written down.
-    pub(super) fn launch(&self, id: ContainerId) -> Result<(Launched, Mark)> {
+    /// Claims a container and leases its addresses: nobody else starts or removes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] when it runs, [`ErrorKind::Exhausted`] when a network has no address left.
+    pub fn claim(&self, id: ContainerId) -> Result<Claimed<'_>> {
+        let (monitor, claimant) = self.claimant()?;
+        let (container, image, networks) = self.store().write(|records| {
+            let container = existing(records, id)?;
+            check_allows(&container, Verb::Start)?;
+            let image = image_of(records, &container)?;
+            let (container, networks) = occupy(records, container, &claimant)?;
+            Ok::<_, EngineError>((container, image, networks))
+        })?;
+        Ok(Claimed::new(self, (monitor, claimant), container, image, networks))
+    }
+
+    /// Gives a monitor, which loads while the records are read and written, and who answers for its container.
+    pub(super) fn claimant(&self) -> Result<(Nascent, Processes)> {
         let foreseen = self.shared.foreseen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // It is loaded while the records are read and written.
         let monitor = match foreseen {
             Some(monitor) => monitor,
             None => monitor::spawn(&self.config().program)?,
         };
-        // Until it is known which process the monitor is, this one answers for the container: if it is killed, the next one sees that.
+        // Until it is known which process the monitor is, this one answers: if it is killed, the next one sees that.
         let answering = monitor.process().map_or_else(ProcessId::current, Ok)?;
         let claimant = Processes { boot: boot_id()?, monitor: answering, init: None };
-        let (container, image, networks) = self.store().write(|records| {
-            let mut container = existing(records, id)?;
-            check_allows(&container, Verb::Start)?;
-            let image = image_of(records, &container)?;
-            let networks = records.networks()?;
-            container.endpoints = lease(records, &container, &networks)?;
-            records.set_state(id, &State::Starting)?;
-            records.set_processes(id, Some(&claimant))?;
-            Ok::<_, EngineError>((container, image, networks))
-        })?;
-        let claimed = Mark { step: Step::Record, at: clock::now() };
-        let undo = StartUndo {
-            engine: self,
-            container: id,
-            before: container.state.clone(),
-            auto_remove: container.config.auto_remove,
-        };
-        let launch = self.launch_of(container, &image, networks)?;
-        let launched = monitor.launch(&launch)?;
-        if launched.process() != answering {
-            let processes = Processes { monitor: launched.process(), ..claimant };
-            self.store().write(|records| {
-                Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?)
-            })?;
-        }
-        undo.keep();
-        Ok((launched, claimed))
+        Ok((monitor, claimant))
     }
 
     /// Puts together everything the monitor needs, and makes the directories it works in.
@@ -118,6 +107,98 @@ impl Engine {
             rootless: self.is_rootless(),
             container,
         })
+    }
+}
+
+/// Writes down that a container is about to start, and who answers for it; gives it with its addresses, and all networks.
+pub(super) fn occupy(
+    records: &mut RecordsMut<'_>,
+    mut container: Container,
+    claimant: &Processes,
+) -> Result<(Container, Vec<Network>)> {
+    let networks = records.networks()?;
+    container.endpoints = lease(records, &container, &networks)?;
+    records.set_state(container.id, &State::Starting)?;
+    records.set_processes(container.id, Some(claimant))?;
+    Ok((container, networks))
+}
+
+/// A container that is this one's to start. If this value is dropped, it is as it was before.
+#[derive(Debug)]
+#[must_use]
+pub struct Claimed<'a> {
+    undo: StartUndo<'a>,
+    monitor: Nascent,
+    claimant: Processes,
+    container: Container,
+    image: Image,
+    networks: Vec<Network>,
+    at: Mark,
+}
+
+impl<'a> Claimed<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        (monitor, claimant): (Nascent, Processes),
+        container: Container,
+        image: Image,
+        networks: Vec<Network>,
+    ) -> Self {
+        let undo = StartUndo {
+            engine,
+            container: container.id,
+            before: container.state.clone(),
+            auto_remove: container.config.auto_remove,
+        };
+        let at = Mark { step: Step::Record, at: clock::now() };
+        Self { undo, monitor, claimant, container, image, networks, at }
+    }
+
+    /// Gives the engine that it was claimed of.
+    pub const fn engine(&self) -> &'a Engine {
+        self.undo.engine
+    }
+
+    /// Gives the container, in the state that it had before.
+    pub const fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Starts it and returns when its program has begun, with when which step was over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CannotRun`] or [`ErrorKind::NoProgram`] when its program cannot be executed, [`ErrorKind::Kernel`] when the kernel refuses a step.
+    pub fn start(self) -> Result<Vec<Mark>> {
+        let (launched, claimed) = self.launch()?;
+        Ok([claimed].into_iter().chain(launched.go()?).collect())
+    }
+
+    /// Starts it with its standard streams joined before its program begins, so that nothing of it is missed.
+    ///
+    /// # Errors
+    /// As [`Claimed::start`].
+    pub fn start_attached(self) -> Result<(Session, Vec<Mark>)> {
+        let (engine, id) = (self.engine(), self.container.id);
+        let (launched, claimed) = self.launch()?;
+        let session = Client::connect(engine.layout(), id)?.attach()?;
+        let marks = [claimed].into_iter().chain(launched.go()?).collect();
+        Ok((Session(session), marks))
+    }
+
+    /// Brings up its monitor, which then waits.
+    fn launch(self) -> Result<(Launched, Mark)> {
+        let Self { undo, monitor, claimant, container, image, networks, at } = self;
+        let (engine, id) = (undo.engine, container.id);
+        let launch = engine.launch_of(container, &image, networks)?;
+        let launched = monitor.launch(&launch)?;
+        if launched.process() != claimant.monitor {
+            let processes = Processes { monitor: launched.process(), ..claimant };
+            engine.store().write(|records| {
+                Ok::<_, EngineError>(records.set_processes(id, Some(&processes))?)
+            })?;
+        }
+        undo.keep();
+        Ok((launched, at))
     }
 }
 
@@ -229,6 +310,7 @@ fn image_of(records: &Records<'_>, container: &Container) -> Result<Image> {
 }
 
 /// Gives a claimed container back when no monitor came up for it.
+#[derive(Debug)]
 struct StartUndo<'a> {
     engine: &'a Engine,
     container: ContainerId,
