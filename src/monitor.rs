@@ -10,7 +10,7 @@
 //! | `launch`, `client`, `session` | the callers' side: start a monitor, ask it, join streams |
 //! | `protocol`, `channel`, `queue` | what they say to each other |
 //! | `role` | the monitor's life, step by step |
-//! | `start`, `ward`, `held`, `record` | a container's start, care, belongings and end |
+//! | `start`, `group`, `ward`, `held`, `record` | a container's start, control group, care, belongings and end |
 //! | `watch`, `connection`, `streams` | the loop over descriptors, which knows no container |
 //! | [`log`] | Docker's json-file format, written and read |
 //!
@@ -19,6 +19,7 @@
 mod channel;
 mod client;
 mod connection;
+mod group;
 mod held;
 mod launch;
 pub mod log;

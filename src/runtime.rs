@@ -314,16 +314,31 @@ impl Created {
         Ok(())
     }
 
+    /// Lets it join its control group, which is there now, and mount what is of the host, where [`Setup::is_admitted_later`] said that it waits for that.
+    pub fn admit(&self) {
+        // If it has ended already, `start` hears why.
+        drop(say(&self.channel, &Order::Admitted, None));
+    }
+
     /// Lets it go on to execute its program, and returns when it has been executed.
     ///
     /// # Errors
     /// [`RuntimeError::Init`] with the step that failed, [`RuntimeError::Program`].
     pub fn start(self) -> Result<Running, RuntimeError> {
+        self.start_beside(|| ())
+    }
+
+    /// As [`Created::start`], and does `meanwhile` while it gets there.
+    ///
+    /// # Errors
+    /// As [`Created::start`].
+    pub fn start_beside(self, meanwhile: impl FnOnce()) -> Result<Running, RuntimeError> {
         if self.owes_hooks {
             return Err(RuntimeError::unfit("hooks: they were not run"));
         }
         // If it has ended already, the next line hears why.
         drop(say(&self.channel, &Order::Start, None));
+        meanwhile();
         let (terminal, progress) = self.settled()?;
         Ok(Running { process: self.process, pidfd: self.child.keep()?, terminal, progress })
     }

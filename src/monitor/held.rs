@@ -6,6 +6,7 @@ use super::StartFailure;
 use crate::{
     model::Endpoint,
     network,
+    store::Store,
     sys::{cgroup::Cgroup, files, process::ProcessId},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Held {
     pub(super) unplugged: Vec<Endpoint>,
     /// Directories that nobody looks for any more.
     pub(super) leftovers: Vec<PathBuf>,
+    /// The records, once the end of the container stands there.
+    pub(super) store: Option<Store>,
 }
 
 impl Held {
@@ -55,8 +58,8 @@ impl Held {
         }
     }
 
-    /// Deletes what is left of all that was given back. Each link costs a wait for all processors and each file can cost one for the disk,
-    /// so this is the last thing to do: whoever waits for the end of the container does not wait for this.
+    /// Deletes what is left of all that was given back, and shortens the log of the records. Each link costs a wait for all processors and each file can
+    /// cost one for the disk, so this is the last thing to do: whoever waits for the end of the container does not wait for this.
     pub(super) fn clear(&mut self) {
         // Nobody is left to be told. A link goes with its network namespace too, and nothing looks for the directories any more.
         for endpoint in self.unplugged.drain(..) {
@@ -64,6 +67,9 @@ impl Held {
         }
         for path in self.leftovers.drain(..) {
             drop(files::remove_tree(&path));
+        }
+        if let Some(store) = self.store.take() {
+            store.shorten_log();
         }
     }
 

@@ -16,16 +16,22 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Opens the records, and reads what will be changed: what is needed for that is at hand then.
+pub(super) fn open_records(container: &Container, layout: &Layout) -> Result<Store, StoreError> {
+    let mut store = Store::open(layout.clone())?;
+    store.read::<_, StoreError>(|records| records.container(container.id))?;
+    Ok(store)
+}
+
 /// Writes down that a container runs, unless it was removed meanwhile; gives the store, open.
 pub(super) fn record_start(
     container: &Container,
-    layout: &Layout,
-    init: ProcessId,
-    started: Timestamp,
+    store: Result<Store, StoreError>,
+    (init, started): (ProcessId, Timestamp),
 ) -> Result<Store, StoreError> {
     let monitor = ProcessId::current()?;
     let processes = Processes { boot: boot_id()?, monitor, init: Some(init) };
-    let mut store = Store::open(layout.clone())?;
+    let mut store = store?;
     store.write(|records| {
         let recorded = records.container(container.id)?;
         if recorded.is_none_or(|recorded| recorded.state != State::Starting) {
@@ -69,7 +75,8 @@ impl Ended<'_> {
     pub(super) fn record(&self, held: &mut Held, mut open: Option<Store>) {
         let finished = Timestamp::now();
         for attempt in 1..=ATTEMPTS {
-            let is_written = self.write(held, finished, open.take()).is_ok();
+            held.store = self.write(held, finished, open.take()).ok();
+            let is_written = held.store.is_some();
             if is_written || (attempt < ATTEMPTS && poll::wait(&mut [], Some(PAUSE)).is_err()) {
                 break;
             }
@@ -82,9 +89,9 @@ impl Ended<'_> {
         held: &mut Held,
         finished: Timestamp,
         open: Option<Store>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Store, StoreError> {
         let mut store = open.map_or_else(|| Store::open(self.layout.clone()), Ok)?;
-        store.write(|records| {
+        store.write::<_, StoreError>(|records| {
             let id = self.container.id;
             let recorded = records.container(id)?;
             let is_live = recorded.is_some_and(|recorded| recorded.state.is_live());
@@ -99,7 +106,8 @@ impl Ended<'_> {
                 held.hide(&self.layout.container(id), &ended);
             }
             Ok(())
-        })
+        })?;
+        Ok(store)
     }
 
     fn hide_run_dir(&self, held: &mut Held) {

@@ -23,7 +23,7 @@ use super::{
     held::Held,
     protocol::{Instruction, Reply, Report},
     record::Ended,
-    start::{make, mark, start},
+    start::{begin, make, mark, start},
     ward::Ward,
     watch::Watch,
 };
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
         env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes() == NEAR.to_bytes());
     let attended = if is_near {
         // While the caller reads its arguments and opens the store. Without it, one is made with the container.
-        spawn::stand_by(COMMAND).map(|channel| attend(channel, namespace::make_network().ok()))
+        spawn::stand_by(COMMAND).map(|channel| attend(channel, make_network()))
     } else {
         spawn::stand_alone(COMMAND).map(|side| match side {
             spawn::Side::Started => Ok(()),
@@ -74,17 +74,19 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     };
     let mut marks = vec![mark(Step::Monitor)];
     let mut held = Held::default();
-    let mut watch = match prepare(&launch, &mut held) {
+    // All of this while the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
+    let begun = enter_place(&launch).and_then(|()| begin(&launch, network, &mut held, &mut marks));
+    let mut watch = match listen(&launch, &mut held) {
         Ok(watch) => watch,
         Err(failure) => {
-            let failure = failure.and(&held.remove_run_dir());
+            drop(begun);
+            let failure = failure.and(&held.release()).and(&held.remove_run_dir());
             return channel.send(&Report::Failed(failure));
         }
     };
     let process = ProcessId::current().map_err(|error| error.source)?;
     let told = channel.send(&Report::Listening(process));
-    // While the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
-    let made = make(&launch, network, &mut held, &mut marks);
+    let made = begun.and_then(|begun| make(&launch, begun, &mut held, &mut marks));
     if told.is_err() || !wait_for_go(&mut channel, &mut watch).unwrap_or(false) {
         drop(made);
         held.release();
@@ -113,17 +115,29 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     stay(ward, &mut watch).map_err(|error| error.source)
 }
 
-/// Makes the run directory and listens in it, in the network place of the container's bridges.
-fn prepare(launch: &Launch, held: &mut Held) -> std::result::Result<Watch, StartFailure> {
-    let run_dir = launch.layout.container_run(launch.container.id);
-    held.run_dir = Some(run_dir.clone());
-    files::make_private_dir(&run_dir)?;
-    let listener = socket::listen(&run_dir, SOCKET)?;
+/// Makes a network namespace whose loopback is up.
+fn make_network() -> Option<OwnedFd> {
+    let made = namespace::make_network().ok()?;
+    network::loopback(made.as_fd()).ok()?;
+    Some(made)
+}
+
+/// Enters the network place of the container's bridges.
+fn enter_place(launch: &Launch) -> std::result::Result<(), StartFailure> {
     match (&launch.place, &launch.container.config.network) {
         // It stays in the host's network, but outlives who started it all the same.
         (Place::Shared { run_root }, NetworkMode::Host) => userns::enlist(run_root)?,
         (place, _) => network::enter(place)?,
     }
+    Ok(())
+}
+
+/// Makes the run directory and listens in it.
+fn listen(launch: &Launch, held: &mut Held) -> std::result::Result<Watch, StartFailure> {
+    let run_dir = launch.layout.container_run(launch.container.id);
+    held.run_dir = Some(run_dir.clone());
+    files::make_private_dir(&run_dir)?;
+    let listener = socket::listen(&run_dir, SOCKET)?;
     Ok(Watch::new(listener, launch.container.config.tty))
 }
 

@@ -2,33 +2,25 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
-use oci_spec::runtime::{Capability, LinuxNamespaceType, LinuxResources, Spec};
+use oci_spec::runtime::{Capability, LinuxNamespaceType, Spec};
 
 use super::{
-    Launch, StartFailure,
+    Launch, StartFailure, group,
     held::Held,
     log,
-    record::record_start,
+    record::{open_records, record_start},
     streams::{Program, Streams},
 };
 use crate::{
-    model::{ContainerId, Endpoint, Ipc, Mark, NetworkMode, Seccomp, Sharing, Step, Timestamp},
+    model::{ContainerId, Endpoint, Ipc, Mark, NetworkMode, Seccomp, Step, Timestamp},
     network,
     runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
     sys::{
-        At as _, SysError,
-        cgroup::{Cgroup, Reach, Resources},
-        clock, files,
-        mount::Mount,
-        pidfd,
-        process::ProcessId,
+        At as _, SysError, cgroup::Planned, clock, files, mount::Mount, pidfd, process::ProcessId,
         program, root, visit,
     },
 };
-
-/// The most processes and threads of a container that nothing is said about: a fork bomb must not take those of the whole machine. Podman's number.
-const DEFAULT_PIDS: i64 = 2048;
 
 /// Where shared memory is.
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -45,54 +37,50 @@ pub(super) struct Started {
     pub(super) store: Store,
     pub(super) program: Program,
     pub(super) log: log::Writer,
-    /// The spec as JSON, for programs that are executed later: a tenth of what it takes in memory.
-    pub(super) spec: Vec<u8>,
     pub(super) seccomp: Option<seccomp::Program>,
     /// Its network namespace, if it can join networks.
     pub(super) network: Option<OwnedFd>,
+}
+
+/// A container whose first process makes its file systems, and waits for what is made for it here.
+#[derive(Debug)]
+pub(super) struct Begun {
+    created: Created,
+    /// Its control group, if that is still to be made.
+    group: Option<Planned>,
+    /// Its network namespace, if it was made before.
+    network: Option<OwnedFd>,
+    streams: Option<Streams>,
+    seccomp: Option<seccomp::Program>,
 }
 
 /// A container that is complete but for its networks, and waits before its program.
 #[derive(Debug)]
 pub(super) struct Made {
     created: Created,
-    /// Its network namespace, if it was made before.
     network: Option<OwnedFd>,
     streams: Option<Streams>,
     log: log::Writer,
-    spec: Vec<u8>,
     seccomp: Option<seccomp::Program>,
 }
 
-/// Makes everything that the container needs on this machine, in the network namespace `ready` if there is one. What was acquired stands in `held`, also
-/// when this fails.
-pub(super) fn make(
+/// Makes the first process of a container, in the network namespace `ready` if there is one. What was acquired stands in `held`, also when this fails.
+pub(super) fn begin(
     launch: &Launch,
     ready: Option<OwnedFd>,
     held: &mut Held,
     marks: &mut Vec<Mark>,
-) -> Result<Made, StartFailure> {
-    let text = serde_json::to_vec(&launch.spec).map_err(|error| StartFailure::new(&error))?;
+) -> Result<Begun, StartFailure> {
     let mut spec = launch.spec.clone();
     let network = ready.filter(|network| joins_network(&mut spec, network));
-    let resources = launch.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-    held.cgroup = Cgroup::create_with(&launch.cgroup, reach(resources))?;
-    limit(held.cgroup.as_ref(), resources)?;
-    if resources.is_none_or(|resources| resources.pids().is_none()) {
-        // What nobody asked for is not missed where there is no controller for it.
-        drop(held.cgroup.as_ref().map(|cgroup| cgroup.apply(&unsaid())));
-    }
-    if held.cgroup.is_none() && launch.container.config.isolation.pid != Sharing::Own {
-        // Nothing else would say which processes are to end with it.
-        let reason = "--pid needs a control group, and this user may make none";
-        return Err(StartFailure::new(reason));
-    }
-    marks.push(mark(Step::Cgroup));
-    let layout = &launch.layout;
-    write_etc(launch, &launch.container.endpoints)?;
-    let log = log::Writer::open(&layout.log(launch.container.id))?;
-    let seccomp = filter(launch)?;
     let config = &launch.container.config;
+    let group = group::plan(launch)?;
+    if group.is_none() {
+        group::make(launch, None, held)?;
+        marks.push(mark(Step::Cgroup));
+        write_etc(launch, &launch.container.endpoints)?;
+    }
+    let seccomp = filter(launch)?;
     let (streams, stdio) = if config.tty {
         (None, Stdio::Terminal)
     } else {
@@ -101,7 +89,7 @@ pub(super) fn make(
     };
     leave_keys(launch.container.id)?;
     // One for all: each mounts on it in a mount namespace of its own.
-    let mount_point = layout.run_root.join("rootfs");
+    let mount_point = launch.layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
     let created = runtime::create(Setup {
         spec: &spec,
@@ -114,7 +102,8 @@ pub(super) fn make(
         },
         user: User::Named { user: config.user.clone(), groups: config.security.groups.clone() },
         stdio,
-        cgroup: held.cgroup.as_ref(),
+        cgroup: group.as_ref().map(Planned::group).or(held.cgroup.as_ref()),
+        is_admitted_later: group.is_some(),
         class: None,
         seccomp: seccomp.as_ref(),
         rootless: launch.rootless,
@@ -124,7 +113,25 @@ pub(super) fn make(
         preserved: 0,
     })?;
     marks.push(mark(Step::Clone));
-    Ok(Made { created, network, streams, log, spec: text, seccomp })
+    Ok(Begun { created, group, network, streams, seccomp })
+}
+
+/// Makes everything else that the container needs on this machine, while its first process mounts. What was acquired stands in `held`, also when this fails.
+pub(super) fn make(
+    launch: &Launch,
+    begun: Begun,
+    held: &mut Held,
+    marks: &mut Vec<Mark>,
+) -> Result<Made, StartFailure> {
+    let Begun { created, group, network, streams, seccomp } = begun;
+    if let Some(group) = group {
+        group::make(launch, Some(&group), held)?;
+        marks.push(mark(Step::Cgroup));
+        write_etc(launch, &launch.container.endpoints)?;
+        created.admit();
+    }
+    let log = log::Writer::open(&launch.layout.log(launch.container.id))?;
+    Ok(Made { created, network, streams, log, seccomp })
 }
 
 /// Connects a container, lets it begin and writes that down. What was acquired stands in `held`, also when this fails.
@@ -134,11 +141,15 @@ pub(super) fn start(
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Started, StartFailure> {
-    let Made { created, network, streams, log, spec, seccomp } = made;
+    let Made { created, network, streams, log, seccomp } = made;
     let namespace = network.as_ref().map_or_else(|| created.network_namespace(), OwnedFd::as_fd);
-    let network = connect(launch, namespace, held)?;
+    // One that was ready has its loopback up.
+    let network = connect(launch, (namespace, network.is_some()), held)?;
     marks.push(mark(Step::Network));
-    let running = created.start()?;
+    // Not before the process was made, which must not have a part in it (sqlite.org/howtocorrupt.html, section 2.6).
+    let mut store = None;
+    let open = || open_records(&launch.container, &launch.layout);
+    let running = created.start_beside(|| store = Some(open()))?;
     marks.push(mark(Step::Exec));
     if let Some(progress) = running.progress {
         marks.push(Mark { step: Step::Mounts, at: progress.mounted });
@@ -155,10 +166,10 @@ pub(super) fn start(
             }
         }
     }
-    let recorded = record_start(&launch.container, &launch.layout, init, at);
+    let recorded = record_start(&launch.container, store.unwrap_or_else(open), (init, at));
     marks.push(mark(Step::Record));
     match recorded {
-        Ok(store) => Ok(Started { init, at, store, program, log, spec, seccomp, network }),
+        Ok(store) => Ok(Started { init, at, store, program, log, seccomp, network }),
         Err(error) => {
             // Nobody would find it again.
             pidfd::kill_and_reap(program.pidfd());
@@ -203,33 +214,6 @@ fn joins_network(spec: &mut Spec, ready: &OwnedFd) -> bool {
     true
 }
 
-/// Chooses the controllers: few are quick.
-fn reach(resources: Option<&LinuxResources>) -> Reach {
-    let needs_further = resources.is_some_and(|resources| {
-        let cpu = resources.cpu().as_ref();
-        resources.block_io().is_some()
-            || resources.devices().is_some()
-            || cpu.is_some_and(|cpu| cpu.cpus().is_some() || cpu.mems().is_some())
-    });
-    if needs_further { Reach::All } else { Reach::Few }
-}
-
-/// Gives the limits of a container that nothing is said about.
-fn unsaid() -> Resources {
-    Resources { pids: Some(DEFAULT_PIDS), ..Resources::default() }
-}
-
-/// Sets what was asked for; what cannot be had is a failure.
-fn limit(cgroup: Option<&Cgroup>, resources: Option<&LinuxResources>) -> Result<(), StartFailure> {
-    match (cgroup, resources) {
-        (_, None) => Ok(()),
-        (Some(cgroup), Some(resources)) => Ok(cgroup.apply(&runtime::resources(resources)?)?),
-        (None, Some(_)) => {
-            Err(StartFailure::new("limits cannot be set: this user may not make control groups"))
-        }
-    }
-}
-
 /// Gives the filter of the container's system calls, if it has one.
 fn filter(launch: &Launch) -> Result<Option<seccomp::Program>, StartFailure> {
     let security = &launch.container.config.security;
@@ -263,14 +247,14 @@ fn write_etc(launch: &Launch, endpoints: &[Endpoint]) -> Result<(), StartFailure
 /// Connects the container's network namespace; gives it where further networks can be joined.
 fn connect(
     launch: &Launch,
-    namespace: BorrowedFd<'_>,
+    (namespace, is_up): (BorrowedFd<'_>, bool),
     held: &mut Held,
 ) -> Result<Option<OwnedFd>, StartFailure> {
     let mode = &launch.container.config.network;
     if matches!(mode, NetworkMode::Host | NetworkMode::Container(_)) {
         return Ok(None);
     }
-    if *mode == NetworkMode::None || launch.container.endpoints.is_empty() {
+    if !is_up && (*mode == NetworkMode::None || launch.container.endpoints.is_empty()) {
         network::loopback(namespace)?;
     }
     for (number, endpoint) in launch.container.endpoints.iter().enumerate() {
@@ -359,13 +343,6 @@ mod tests {
             let failure = StartFailure::from(error);
             assert_eq!((failure.message, failure.exit_code), (message, exit_code));
         }
-    }
-
-    #[test]
-    fn a_limit_that_cannot_be_had_is_a_failure() {
-        assert_eq!(limit(None, None), Ok(()));
-        let asked = LinuxResources::default();
-        assert_eq!(limit(None, Some(&asked)).unwrap_err().exit_code, 125);
     }
 
     #[test]

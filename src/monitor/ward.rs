@@ -1,6 +1,9 @@
 //! A running container in the care of its monitor: what clients can ask of it, and its end.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    borrow::Cow,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use oci_spec::runtime::{Process, Spec};
 
@@ -27,7 +30,7 @@ pub(super) struct Ward {
     container: Container,
     layout: Layout,
     place: Place,
-    spec: Vec<u8>,
+    spec: Kept,
     seccomp: Option<seccomp::Program>,
     network: Option<OwnedFd>,
     init: ProcessId,
@@ -35,6 +38,26 @@ pub(super) struct Ward {
     held: Held,
     /// While an early end is likely.
     store: Option<Store>,
+}
+
+/// The container's spec, for programs that are executed later.
+#[derive(Debug)]
+enum Kept {
+    /// As it came.
+    Whole(Box<Spec>),
+    /// As JSON: a tenth of that in memory.
+    Text(Vec<u8>),
+}
+
+impl Kept {
+    fn read(&self) -> Result<Cow<'_, Spec>, StartFailure> {
+        match self {
+            Self::Whole(spec) => Ok(Cow::Borrowed(spec)),
+            Self::Text(text) => serde_json::from_slice(text)
+                .map(Cow::Owned)
+                .map_err(|error| StartFailure::new(&error)),
+        }
+    }
 }
 
 impl Ward {
@@ -45,7 +68,7 @@ impl Ward {
             container: launch.container,
             layout: launch.layout,
             place: launch.place,
-            spec: started.spec,
+            spec: Kept::Whole(Box::new(launch.spec)),
             seccomp: started.seccomp,
             network: started.network,
             init: started.init,
@@ -55,9 +78,14 @@ impl Ward {
         }
     }
 
-    /// Closes the records until they are needed.
+    /// Closes the records until they are needed, and keeps the spec small.
     pub(super) fn settle(&mut self) {
         self.store = None;
+        if let Kept::Whole(spec) = &self.spec
+            && let Ok(text) = serde_json::to_vec(spec)
+        {
+            self.spec = Kept::Text(text);
+        }
     }
 
     /// Does what a client asks, or says why not.
@@ -96,8 +124,7 @@ impl Ward {
         let init = watch.main().filter(|main| main.exit().is_none());
         let has_ended = || StartFailure::new("the container has ended");
         let init = init.ok_or_else(has_ended)?;
-        let spec: Spec =
-            serde_json::from_slice(&self.spec).map_err(|error| StartFailure::new(&error))?;
+        let spec = self.spec.read()?;
         let process = process_of(&spec, request);
         let (pipes, stdio) = if request.tty {
             (None, Stdio::Terminal)

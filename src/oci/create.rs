@@ -252,6 +252,7 @@ fn make(
         rootless: context.around.rootless,
         given: Vec::new(),
         gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),
+        is_admitted_later: false,
         has_reaper: false,
         preserved: bundle.preserved,
     })?;

@@ -30,17 +30,20 @@ fn steps(
     group: Option<&Cgroup>,
     channel: &Channel,
 ) -> Result<Report, InitError> {
-    if let Some(group) = group {
-        group.join().step(InitError::ControlGroup)?;
-    }
     if let Some(class) = plan.class {
         class.join().step(InitError::Class)?;
     }
-    if plan.namespaces.has_cgroup {
-        // It takes the group of this moment as its root.
-        namespace::unshare_cgroup()
-            .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })?;
+    let (has_namespace, is_later) = (plan.namespaces.has_cgroup, plan.is_admitted_later);
+    if !is_later {
+        join(group, has_namespace)?;
     }
+    let admission = move || {
+        if is_later {
+            expect_order(channel, &Order::Admitted)?;
+            join(group, has_namespace)?;
+        }
+        Ok(())
+    };
     // Files and directories made here get the modes they are given.
     program::set_umask(0);
     if plan.awaits_outfit {
@@ -52,13 +55,14 @@ fn steps(
     plan.namespaces.become_root()?;
     namespace::set_names(&plan.host, &plan.domain).step(InitError::HostName)?;
     if plan.namespaces.joins_mounts() {
+        admission()?;
         let root = rootfs::of_others(&plan)?;
         let hooks = run_hooks(plan.hooks.take(), channel)?;
         let prepared = plan.execution.prepare(&root, channel)?.after(hooks);
         mount::change_root(&root).step(InitError::Pivot)?;
         return Ok(prepared.take_over(channel, || expect_order(channel, &Order::Start)));
     }
-    let Built { root, dev } = rootfs::build(&mut plan)?;
+    let Built { root, dev } = rootfs::build(&mut plan, admission)?;
     let hooks = run_hooks(plan.hooks.take(), channel)?;
     let prepared = plan.execution.prepare(&root, channel)?.after(hooks);
     if let (Some(dev), Some(terminal)) = (&dev, prepared.terminal()) {
@@ -83,6 +87,19 @@ fn steps(
             Ok(prepared.take_over_behind(channel, fifo))
         }
     }
+}
+
+/// Joins the control group, and makes it the root of what is seen of all groups.
+fn join(group: Option<&Cgroup>, has_namespace: bool) -> Result<(), InitError> {
+    if let Some(group) = group {
+        group.join().step(InitError::ControlGroup)?;
+    }
+    if has_namespace {
+        // It takes the group of this moment as its root.
+        namespace::unshare_cgroup()
+            .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })?;
+    }
+    Ok(())
 }
 
 /// Runs the hooks of the creation, and gives those of the start.

@@ -28,6 +28,8 @@ pub(super) struct Plan<'a> {
     pub(super) links: Vec<Move>,
     /// Whether it waits for what it gets from outside.
     pub(super) awaits_outfit: bool,
+    /// Whether its control group, and what is mounted from the host, is still being made.
+    pub(super) is_admitted_later: bool,
     /// The class of service that it joins.
     pub(super) class: Option<&'a Class>,
     /// Host name; empty to leave it.
@@ -102,8 +104,9 @@ impl<'a> Plan<'a> {
     pub(super) fn resolve(setup: Setup<'a>) -> Result<Self, RuntimeError> {
         let spec = setup.spec;
         check::check(spec, setup.class)?;
-        let filter = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
-        if filter.is_some() && setup.seccomp.is_none() {
+        if spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some())
+            && setup.seccomp.is_none()
+        {
             // It is the caller's to compile, once for all programs of the container.
             return Err(RuntimeError::unfit("linux.seccomp: it was not compiled"));
         }
@@ -115,17 +118,12 @@ impl<'a> Plan<'a> {
             Gate::Channel => Tether::Parent,
             Gate::Fifo(_) => Tether::None,
         };
-        let links = links::resolve(linux)?;
-        if !links.is_empty()
-            && (setup.rootless || !namespaces.own()?.contains(CloneFlags::CLONE_NEWNET))
-        {
-            let reason = "linux.netDevices: links move only for root, into a network namespace that is not the host's";
-            return Err(RuntimeError::unfit(reason));
-        }
+        let links = links_of(spec, &namespaces, setup.rootless)?;
         let paths = |paths: Option<&Vec<String>>| paths.cloned().unwrap_or_default();
         Ok(Self {
             awaits_outfit: namespaces.ids.is_some() || !links.is_empty(),
             links,
+            is_admitted_later: setup.is_admitted_later,
             class: setup.class,
             parameters: parameters(spec, namespaces.own()?)?,
             mounts: mounts::resolve(
@@ -162,6 +160,20 @@ impl<'a> Plan<'a> {
             namespaces,
         })
     }
+}
+
+/// Takes links of the host only where they can be moved.
+fn links_of(
+    spec: &Spec,
+    namespaces: &Namespaces,
+    is_rootless: bool,
+) -> Result<Vec<Move>, RuntimeError> {
+    let links = links::resolve(spec.linux().as_ref())?;
+    if !links.is_empty() && (is_rootless || !namespaces.own()?.contains(CloneFlags::CLONE_NEWNET)) {
+        let reason = "linux.netDevices: links move only for root, into a network namespace that is not the host's";
+        return Err(RuntimeError::unfit(reason));
+    }
+    Ok(links)
 }
 
 /// Tells whether the control group is given rules for devices.

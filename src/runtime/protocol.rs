@@ -1,6 +1,6 @@
 //! What monitor and first process say to each other until the program is executed.
 //!
-//! Monitor: [`Order::Start`]; before it [`Order::Outfitted`] if there is a user namespace to be made or a link to be moved, and [`Order::Hooked`] if there are hooks, for which
+//! Monitor: [`Order::Start`]; before it [`Order::Outfitted`] if there is a user namespace to be made or a link to be moved, [`Order::Admitted`] if the group is made meanwhile, and [`Order::Hooked`] if there are hooks, for which
 //! [`Report::Mounted`] asks. First process: [`Report::Terminal`] and [`Report::Listener`] if there is one, [`Report::Executing`], and then either
 //! nothing (executing the program closed its end) or [`Report::Program`]; [`Report::Failed`] at any point instead.
 //!
@@ -19,6 +19,8 @@ use crate::sys::{channel::Channel, pidfd};
 pub(super) enum Order {
     /// The user namespace has its ids, and the links of the host that are to be the container's have moved.
     Outfitted,
+    /// The control group is there, and what is mounted from the host.
+    Admitted,
     /// The hooks outside have run; here is the state for those inside.
     Hooked,
     /// Execute the program, or wait at the gate for somebody else.

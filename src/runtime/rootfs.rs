@@ -41,18 +41,30 @@ pub(super) fn of_others(plan: &Plan<'_>) -> Result<Root, InitError> {
     files::pin(path).map(Root::new).step(failed)
 }
 
-/// Mounts everything of a plan.
-pub(super) fn build(plan: &mut Plan<'_>) -> Result<Built, InitError> {
+/// Mounts everything of a plan; `admission` comes before what is not of the container alone.
+pub(super) fn build(
+    plan: &mut Plan<'_>,
+    admission: impl FnOnce() -> Result<(), InitError>,
+) -> Result<Built, InitError> {
     mount::stop_propagation().step(InitError::Propagation)?;
     let mut tree = Tree { root: base::mount_root(plan)?, proc: None, null: None, empty: None };
     let mut dev = None;
+    let mut admission = Some(admission);
     for planned in &mut plan.mounts {
+        if !matches!(planned.source, Source::Filesystem { .. })
+            && let Some(admission) = admission.take()
+        {
+            admission()?;
+        }
         let mount = tree.place(planned, plan.is_rootless)?;
         match (&planned.source, planned.target.as_str()) {
             _ if planned.is_proc() => tree.proc = Some(Root::new(mount.into_root())),
             (Source::Filesystem { kind, .. }, "/dev") if kind == "tmpfs" => dev = Some(mount),
             _ => {}
         }
+    }
+    if let Some(admission) = admission {
+        admission()?;
     }
     match &dev {
         Some(dev) => tree.null = devices::populate(dev.as_fd(), &plan.devices)?,

@@ -23,6 +23,9 @@ pub struct Setup<'a> {
     pub stdio: Stdio,
     /// Its control group, made and limited by the caller.
     pub cgroup: Option<&'a Cgroup>,
+    /// Whether the caller still makes the group, and the files that are mounted, while the first process makes file systems; that waits for
+    /// [`Created::admit`](super::Created::admit) before it needs them. Not for a group of version 2 or a user namespace.
+    pub is_admitted_later: bool,
     /// Its class of service ([`class_of_service`](super::class_of_service)), if the spec wants one.
     pub class: Option<&'a Class>,
     /// The compiled seccomp filter, loaded last.

@@ -46,6 +46,29 @@ pub struct Cgroup {
     groups: Vec<Group>,
 }
 
+/// A control group that is still to be made.
+#[derive(Debug)]
+pub struct Planned {
+    group: Cgroup,
+    hierarchies: Vec<hierarchy::Hierarchy>,
+    reach: Reach,
+}
+
+impl Planned {
+    /// Gives what it will be.
+    pub const fn group(&self) -> &Cgroup {
+        &self.group
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// As [`Cgroup::create`].
+    pub fn make(&self) -> Result<Option<Cgroup>> {
+        Cgroup::create_among(&self.hierarchies, &self.group.name, self.reach)
+    }
+}
+
 /// What a control group has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -102,6 +125,20 @@ impl Cgroup {
             }
         }
         Ok((!made.groups.is_empty()).then_some(made))
+    }
+
+    /// Plans the group `name` for root, where all of it is of version 1: there a process joins later what it is not made in. `None` elsewhere.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn plan_with(name: &str, reach: Reach) -> Result<Option<Planned>> {
+        let hierarchies = if is_root_of_host() { detect(true, reach)? } else { Vec::new() };
+        let is_of_one = hierarchies.iter().all(|one| one.version == Version::One);
+        let groups: Vec<Group> =
+            hierarchies.iter().filter_map(|one| Group::plan(one, name)).collect();
+        let group = Self { name: name.to_owned(), groups };
+        let has_one = is_of_one && !group.groups.is_empty();
+        Ok(has_one.then_some(Planned { group, hierarchies, reach }))
     }
 
     /// As [`Cgroup::create_with`], below the top of each hierarchy, whoever this process is: for a name that somebody else gave.

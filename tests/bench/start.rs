@@ -126,6 +126,7 @@ impl Place<'_> {
             given: Vec::new(),
             rootless: false,
             gate: runtime::Gate::Channel,
+            is_admitted_later: false,
             has_reaper: false,
             preserved: 0,
         });

@@ -185,6 +185,7 @@ impl Stage {
             rootless: self.mode == Mode::Rootless,
             given: Vec::new(),
             gate: Gate::Channel,
+            is_admitted_later: false,
             has_reaper: false,
             preserved: 0,
         })

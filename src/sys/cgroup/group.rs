@@ -53,6 +53,14 @@ impl Group {
         reach: Reach,
     ) -> Result<PathBuf> {
         let needs_processors = hierarchy.controllers.iter().any(|one| one == "cpuset");
+        if hierarchy.version == Version::One && !needs_processors {
+            let path = base.join(name);
+            match files::make_dir(&path) {
+                // Those above it are missing.
+                Err(error) if error.is_not_found() => {}
+                made => return made.map(|()| path),
+            }
+        }
         let mut path = base.to_path_buf();
         for part in name.split('/') {
             if hierarchy.version == Version::Two {
@@ -80,6 +88,12 @@ impl Group {
         let given = files::read_text(&self.path.join("cgroup.controllers"));
         self.version == Version::One
             || given.is_ok_and(|text| text.split_ascii_whitespace().any(|one| one == controller))
+    }
+
+    /// Says which group one of that name would be; `None` where none can be made.
+    pub(super) fn plan(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
+        let base = hierarchy.bases.first()?;
+        Some(Self::at(hierarchy, base.join(name)))
     }
 
     pub(super) fn find(hierarchy: &Hierarchy, name: &str) -> Option<Self> {
