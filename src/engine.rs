@@ -6,7 +6,7 @@
 //!
 //! | file | verbs |
 //! |---|---|
-//! | `containers` | create, find, remove, wait, logs, usage |
+//! | `containers` | create, find, remove, wait, logs |
 //! | `alter` | update, rename, pause, unpause |
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
 //! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
@@ -15,7 +15,7 @@
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
 //! | `files` | copy in and out, export, changes |
-//! | `observe` | statistics, processes |
+//! | `observe` | statistics and their history, processes |
 //! | `neighbours` | what a container has of others |
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
 //! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
@@ -44,6 +44,7 @@ pub mod starter;
 mod transfers;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -60,8 +61,8 @@ pub use start::Claimed;
 
 use crate::{
     image::Ownership,
-    model::{Container, Event, Image, ImageId, ImageReference, Network},
-    monitor::Nascent,
+    model::{Container, ContainerId, Event, Image, ImageId, ImageReference, Network},
+    monitor::{Nascent, ring},
     network::Place,
     store::{Layout, Store},
     sys::{self, clock},
@@ -188,6 +189,8 @@ struct Shared {
     store: Mutex<Store>,
     /// A monitor for the next start.
     foreseen: Mutex<Option<Nascent>>,
+    /// The rings that were read last, open.
+    rings: Mutex<BTreeMap<ContainerId, ring::Reader>>,
 }
 
 impl Engine {
@@ -199,8 +202,9 @@ impl Engine {
         let layout =
             Layout { data_root: config.data_root.clone(), run_root: config.run_root.clone() };
         let store = Mutex::new(Store::open(layout.clone())?);
-        let engine =
-            Self { shared: Arc::new(Shared { config, layout, store, foreseen: Mutex::default() }) };
+        let shared =
+            Shared { config, layout, store, foreseen: Mutex::default(), rings: Mutex::default() };
+        let engine = Self { shared: Arc::new(shared) };
         engine.reconcile()?;
         Ok(engine)
     }

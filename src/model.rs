@@ -16,7 +16,7 @@
 //! | `security`, `isolation` | [`Security`], [`Isolation`] |
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
-//! | `usage` | [`Usage`] |
+//! | `usage` | [`Usage`], [`Statistics`], [`Sample`], [`Rates`] |
 //! | `timing` | [`Step`], [`Mark`] |
 //! | `units` | sizes and spans of time as people read and write them |
 
@@ -53,7 +53,7 @@ pub use reference::{ImageReference, ReferenceError};
 pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
 pub use security::{Device, Seccomp, Security};
 pub use timing::{Mark, Step, waterfall};
-pub use usage::{Process, Statistics, Usage};
+pub use usage::{Pressure, Process, Rates, Readings, Sample, Statistics, Throttling, Usage};
 
 /// A point in time, UTC, to the nanosecond.
 pub type Timestamp = jiff::Timestamp;

@@ -13,6 +13,7 @@
 //! | `start`, `group`, `ward`, `held`, `record` | a container's start, control group, care, belongings and end |
 //! | `watch`, `connection`, `streams` | the loop over descriptors, which knows no container |
 //! | [`log`] | Docker's json-file format, written and read |
+//! | `sampler`, [`ring`] | what the container uses, once a second, and the last hour of it |
 //!
 //! Not here: which container may start (`engine`), how a process gets into its namespaces (`runtime`).
 
@@ -26,7 +27,9 @@ pub mod log;
 mod protocol;
 mod queue;
 mod record;
+pub mod ring;
 mod role;
+mod sampler;
 mod session;
 mod start;
 mod streams;
@@ -42,6 +45,7 @@ pub use self::{
     client::Client,
     launch::{Launched, Nascent, foresee, spawn},
     role::main,
+    sampler::statistics,
     session::{Session, SessionEnd},
 };
 use crate::{

@@ -18,6 +18,7 @@ pub mod clock;
 pub mod clone;
 pub mod command;
 pub mod copy;
+pub mod counter;
 mod error;
 pub mod fifo;
 pub mod files;

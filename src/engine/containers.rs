@@ -10,12 +10,12 @@ use crate::{
     image,
     model::{
         Container, ContainerId, ContainerName, CreateContainer, DEFAULT_NETWORK, Exit, Image,
-        NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Usage, Verb,
+        NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Verb,
     },
     store::{Records, RecordsMut, StoreError},
     sys::{
         cgroup::{Cgroup, Reach},
-        files, process,
+        files,
     },
 };
 
@@ -227,42 +227,6 @@ impl Engine {
         Ok(files::tree_size(&image::written(self.layout(), id))?)
     }
 
-    /// Reads what running containers use; those that ended meanwhile are left out.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`].
-    pub fn usage(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Usage>> {
-        let mut usage = BTreeMap::new();
-        let mut without_group = Vec::new();
-        let groups = Cgroup::find_each(ids.iter().copied().map(usual_cgroup_name));
-        for (&id, group) in ids.iter().zip(groups) {
-            let group = match group {
-                Some(group) => Some(group),
-                None => self.group_elsewhere(id, Reach::Few)?,
-            };
-            match group.map(|group| group.read()) {
-                Some(Ok(reading)) => {
-                    usage.insert(
-                        id,
-                        Usage {
-                            cpu: reading.cpu,
-                            memory: reading.memory,
-                            memory_limit: reading.memory_limit,
-                            pids: reading.pids,
-                        },
-                    );
-                }
-                // It ended between finding and reading.
-                Some(Err(_)) => {}
-                None => without_group.push(id),
-            }
-        }
-        if !without_group.is_empty() {
-            usage.extend(self.family_usage(&without_group)?);
-        }
-        Ok(usage)
-    }
-
     /// Finds the control group of a container, whoever chose where it lies; the record is read only where it does not lie as usual.
     pub(super) fn group_of(&self, id: ContainerId, reach: Reach) -> Result<Option<Cgroup>> {
         match Cgroup::find_with(&usual_cgroup_name(id), reach) {
@@ -277,24 +241,6 @@ impl Engine {
         Ok(container
             .filter(|container| !container.config.isolation.cgroup_parent.is_empty())
             .and_then(|container| Cgroup::find_with(&cgroup_name(&container), reach)))
-    }
-
-    /// Sums up process by process, where this user may not make control groups.
-    fn family_usage(&self, ids: &[ContainerId]) -> Result<Vec<(ContainerId, Usage)>> {
-        let roots: Vec<(ContainerId, i32)> = self.store().read(|records| {
-            let mut roots = Vec::new();
-            for &id in ids {
-                let init = records.processes(id)?.and_then(|processes| processes.init);
-                roots.extend(init.filter(process::ProcessId::is_alive).map(|init| (id, init.pid)));
-            }
-            Ok::<_, EngineError>(roots)
-        })?;
-        let pids: Vec<i32> = roots.iter().map(|(_, pid)| *pid).collect();
-        let sums = process::family_usage(&pids)?;
-        let usages = roots.iter().zip(sums).map(|(&(id, _), sum)| {
-            (id, Usage { cpu: sum.cpu, memory: sum.memory, memory_limit: None, pids: sum.threads })
-        });
-        Ok(usages.collect())
     }
 
     pub(super) fn is_live(&self, id: ContainerId) -> Result<bool> {

@@ -1,44 +1,100 @@
 //! What containers use and which processes they have.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use super::{
     Engine, EngineError, ErrorKind, Result, containers::cgroup_name, lifecycle::check_allows,
 };
 use crate::{
-    model::{ContainerId, Process, Statistics, Timestamp, Verb},
+    model::{Container, ContainerId, NetworkMode, Process, Readings, Sample, Timestamp, Verb},
+    monitor::{self, ring},
     sys::{
-        cgroup::{Cgroup, Reach},
-        files, process,
+        cgroup::{Cgroup, Reach, Reading},
+        clock,
+        counter::Traffic,
+        files,
+        process::{self, FamilyUsage},
     },
 };
 
 impl Engine {
     /// Reads all that running containers use; those that ended meanwhile are left out.
     ///
+    /// A sample a second stands in each container's ring, which costs four reads; a container that is too young for that, or has no control
+    /// group, is read itself, and has no sample before that one.
+    ///
     /// # Errors
     /// [`ErrorKind::Storage`].
-    pub fn statistics(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Statistics>> {
-        let usage = self.usage(ids)?;
-        let mut all = BTreeMap::new();
-        for (id, usage) in usage {
-            let init = self.store().read(|records| {
-                Ok::<_, EngineError>(records.processes(id)?.and_then(|processes| processes.init))
-            })?;
-            let Some(init) = init.filter(process::ProcessId::is_alive) else { continue };
-            let network = files::read_text(format!("/proc/{}/net/dev", init.pid).as_ref());
-            let (received, sent) = network.map_or((0, 0), |text| traffic(&text));
-            let io = self
-                .group_of(id, Reach::All)?
-                .map(|group| group.statistics().io)
-                .filter(|io| !io.is_empty());
-            let sum = |operation: &str| {
-                let of_kind = |one: &&crate::sys::cgroup::IoCount| one.operation == operation;
-                io.as_ref().map(|io| io.iter().filter(of_kind).map(|one| one.bytes).sum())
+    pub fn statistics(&self, ids: &[ContainerId]) -> Result<BTreeMap<ContainerId, Readings>> {
+        let now = clock::now();
+        let (mut all, mut without) = (BTreeMap::new(), Vec::new());
+        let mut rings = self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = std::mem::take(&mut *rings);
+        for &id in ids {
+            let kept = known.remove(&id).and_then(|ring| Some((ring.latest(now)?, ring)));
+            // The container may have been started again meanwhile.
+            let anew = || {
+                let ring = ring::Reader::open(self.layout(), id).ok()?;
+                Some((ring.latest(now)?, ring))
             };
-            let (read, written) = (sum("Read"), sum("Write"));
-            all.insert(id, Statistics { usage, received, sent, read, written });
+            match kept.or_else(anew) {
+                Some((readings, ring)) => {
+                    all.insert(id, readings);
+                    rings.insert(id, ring);
+                }
+                None => without.push(id),
+            }
         }
+        drop(rings);
+        if !without.is_empty() {
+            let alone = |(id, last)| (id, Readings { last, before: None });
+            all.extend(self.read_itself(&without)?.into_iter().map(alone));
+        }
+        Ok(all)
+    }
+
+    /// Reads what a running container used over the last hour, oldest first: every ten seconds, and every second of the last four minutes. Empty until
+    /// it is a second old, and where there are no control groups.
+    pub fn samples(&self, id: ContainerId) -> Vec<Sample> {
+        ring::Reader::open(self.layout(), id).map_or_else(|_| Vec::new(), |ring| ring.all())
+    }
+
+    /// Reads what containers without a ring use.
+    fn read_itself(&self, ids: &[ContainerId]) -> Result<Vec<(ContainerId, Sample)>> {
+        let live: Vec<(Container, i32)> = self.store().read(|records| {
+            let mut live = Vec::new();
+            for &id in ids {
+                let init = records.processes(id)?.and_then(|processes| processes.init);
+                let init = init.filter(process::ProcessId::is_alive);
+                live.extend(records.container(id)?.zip(init.map(|init| init.pid)));
+            }
+            Ok::<_, EngineError>(live)
+        })?;
+        let at = clock::now();
+        let (mut all, mut without) = (Vec::new(), Vec::new());
+        let names = live.iter().map(|(container, _)| cgroup_name(container));
+        let groups: Vec<_> = Cgroup::find_each(names, Reach::All).collect();
+        for ((container, init), group) in live.iter().zip(groups) {
+            let traffic = || Traffic::of(*init).and_then(|traffic| traffic.read()).ok();
+            let traffic = has_network(container).then(traffic).flatten();
+            match group.map(|group| group.read()) {
+                Some(Ok(reading)) => {
+                    let statistics = monitor::statistics(reading, traffic);
+                    all.push((container.id, Sample { at, statistics }));
+                }
+                // It ended between finding and reading.
+                Some(Err(_)) => {}
+                None => without.push((container.id, *init, traffic)),
+            }
+        }
+        // Process by process, where this user may not make control groups.
+        let roots: Vec<i32> = without.iter().map(|(_, init, _)| *init).collect();
+        let sums = if roots.is_empty() { Vec::new() } else { process::family_usage(&roots)? };
+        all.extend(without.into_iter().zip(sums).map(|((id, _, traffic), sum)| {
+            let FamilyUsage { cpu, memory, threads, .. } = sum;
+            let usage = Reading { cpu, memory, pids: threads, ..Reading::default() };
+            (id, Sample { at, statistics: monitor::statistics(usage, traffic) })
+        }));
         Ok(all)
     }
 
@@ -87,25 +143,7 @@ impl Engine {
     }
 }
 
-/// Sums up bytes received and sent over all links but loopback (`/proc/net/dev`, `proc_pid_net(5)`).
-fn traffic(text: &str) -> (u64, u64) {
-    let links = text.lines().skip(2).filter_map(|line| line.split_once(':'));
-    links.filter(|(name, _)| name.trim() != "lo").fold((0, 0), |(received, sent), (_, rest)| {
-        let numbers: Vec<u64> =
-            rest.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let number = |place: usize| numbers.get(place).copied().unwrap_or(0);
-        (received + number(0), sent + number(8))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traffic_is_that_of_all_links_but_loopback() {
-        let text = "Inter-|   Receive\n face |bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 100 1 0 0 0 0 0 0 200 1 0 0 0 0 0 0\n  eth1: 1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
-        assert_eq!(traffic(text), (101, 202));
-        assert_eq!(traffic(""), (0, 0));
-    }
+/// Tells whether a container has a network namespace of its own.
+const fn has_network(container: &Container) -> bool {
+    matches!(container.config.network, NetworkMode::Bridges(_) | NetworkMode::None)
 }

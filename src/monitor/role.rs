@@ -169,10 +169,13 @@ fn stay(mut ward: Ward, watch: &mut Watch) -> Result<()> {
         if is_ready && left.is_zero() {
             is_ready = false;
             ward.settle();
+            ward.observe();
             spawn::trim_memory();
             spawn::forget_code();
         }
-        let round = watch.round(&[signals.as_fd()], is_ready.then_some(left))?;
+        ward.sample();
+        let patience = if is_ready { Some(left) } else { ward.patience() };
+        let round = watch.round(&[signals.as_fd()], patience)?;
         if !round.extra.is_empty() && is_asked_to_end(&signals) {
             ward.ask_to_stop(watch);
         }

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
 };
 
 use oci_spec::runtime::{Process, Spec};
@@ -12,12 +13,13 @@ use super::{
     held::Held,
     protocol::{Joining, Reply, Request},
     record::Ended,
+    sampler::Sampler,
     start::Started,
     streams::{Program, Streams},
     watch::{ClientId, Demand, Watch},
 };
 use crate::{
-    model::{Container, Endpoint, ExecRequest, Exit, Sharing, Timestamp},
+    model::{Container, Endpoint, ExecRequest, Exit, NetworkMode, Sharing, Timestamp},
     network::{self, Place},
     runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
     store::{Layout, Store},
@@ -38,6 +40,8 @@ pub(super) struct Ward {
     held: Held,
     /// While an early end is likely.
     store: Option<Store>,
+    /// Once it is not, where there is something to count.
+    sampler: Option<Sampler>,
 }
 
 /// The container's spec, for programs that are executed later.
@@ -75,6 +79,7 @@ impl Ward {
             started: started.at,
             held,
             store: Some(started.store),
+            sampler: None,
         }
     }
 
@@ -86,6 +91,29 @@ impl Ward {
         {
             self.spec = Kept::Text(text);
         }
+    }
+
+    /// Begins to take samples of what the container uses.
+    pub(super) fn observe(&mut self) {
+        let Some(cgroup) = &mut self.held.cgroup else { return };
+        let has_network = match self.container.config.network {
+            NetworkMode::Bridges(_) | NetworkMode::None => true,
+            NetworkMode::Host | NetworkMode::Container(_) => false,
+        };
+        let network = has_network.then_some(self.init.pid);
+        self.sampler = Sampler::begin(cgroup, network, (&self.layout, self.container.id));
+    }
+
+    /// Takes a sample if one is due.
+    pub(super) fn sample(&mut self) {
+        if self.sampler.as_mut().is_some_and(|sampler| !sampler.go_on()) {
+            self.sampler = None;
+        }
+    }
+
+    /// Tells how long no sample is due; for ever if `None`.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.sampler.as_ref().map(Sampler::patience)
     }
 
     /// Does what a client asks, or says why not.

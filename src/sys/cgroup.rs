@@ -1,11 +1,13 @@
 //! Control groups, version 1, version 2 and both at once (cgroups(7)).
 
+mod counters;
 mod delegation;
 pub mod devices;
 mod freeze;
 mod group;
 mod hierarchy;
 mod kill;
+mod later;
 mod members;
 mod one;
 mod resources;
@@ -20,9 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
-
 pub use self::{
+    counters::{Counters, Reading},
     delegation::delegated,
     hierarchy::Reach,
     resources::{Cpu, Device, Io, Memory, Network, Rdma, Resources, Throttle, counts_swap},
@@ -67,19 +68,6 @@ impl Planned {
     pub fn make(&self) -> Result<Option<Cgroup>> {
         Cgroup::create_among(&self.hierarchies, &self.group.name, self.reach)
     }
-}
-
-/// What a control group has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Processor time.
-    pub cpu: Duration,
-    /// Bytes, droppable page cache not counted.
-    pub memory: u64,
-    /// Bytes, if limited.
-    pub memory_limit: Option<u64>,
-    /// Processes and threads.
-    pub pids: u64,
 }
 
 impl Cgroup {
@@ -164,17 +152,11 @@ impl Cgroup {
 
     /// Names a group that exists with these controllers; `None` when it does not.
     pub fn find_with(name: &str, reach: Reach) -> Option<Self> {
-        Self::find_each_with([name.to_owned()], reach).next().flatten()
+        Self::find_each([name.to_owned()], reach).next().flatten()
     }
 
-    /// Names groups as [`Cgroup::find`] does. The hierarchies, which take longer to find than a group, are looked for once.
+    /// Names groups as [`Cgroup::find_with`] does. The hierarchies, which take longer to find than a group, are looked for once.
     pub fn find_each(
-        names: impl IntoIterator<Item = String>,
-    ) -> impl Iterator<Item = Option<Self>> {
-        Self::find_each_with(names, Reach::Few)
-    }
-
-    fn find_each_with(
         names: impl IntoIterator<Item = String>,
         reach: Reach,
     ) -> impl Iterator<Item = Option<Self>> {
@@ -216,19 +198,12 @@ impl Cgroup {
         }
     }
 
-    /// Reads what the group uses now; what no controller counts is zero.
+    /// Reads what the group uses now; what no controller counts is zero. Who reads more than once keeps [`Counters`].
     ///
     /// # Errors
     /// Not found when the group is gone.
     pub fn read(&self) -> Result<Reading> {
-        if let Some(gone) = self.groups.iter().find(|group| !files::exists(&group.path)) {
-            return Err(SysError::new("read", gone.path.display(), Errno::ENOENT));
-        }
-        let mut reading = Reading::default();
-        for group in &self.groups {
-            group.add_to(&mut reading);
-        }
-        Ok(reading)
+        Counters::open(self)?.read()
     }
 
     /// Counts how often the kernel killed something in the group for want of memory.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     engine::{Engine, Force, LogOptions, Result},
-    model::{ContainerId, ImageId, Timestamp},
+    model::{ContainerId, ImageId},
 };
 
 /// How long a container may take to stop before it is killed; as Docker has it.
@@ -79,10 +79,8 @@ impl Performer {
             Effect::Reload => {
                 self.answer(|engine| Msg::Loaded(engine.overview().map_err(Failure::from)));
             }
-            Effect::Sample(ids) => self.answer(move |engine| {
-                let readings = engine.usage(&ids).map_err(Failure::from);
-                Msg::Usage(Timestamp::now(), readings)
-            }),
+            Effect::Sample(ids) => self
+                .answer(move |engine| Msg::Usage(engine.statistics(&ids).map_err(Failure::from))),
             Effect::FollowLogs(number, id) => self.follow_logs(number, id),
             Effect::StopLogs(number) => self.newest_log.store(number, Ordering::Relaxed),
             Effect::Tree { number, image, layer, stacked } => {

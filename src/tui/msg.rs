@@ -8,8 +8,8 @@ use super::widgets::file_tree::FileTree;
 use crate::{
     engine::{EngineError, ErrorKind, Force, LogLine, Overview},
     model::{
-        ContainerId, CreateContainer, CreateNetwork, ImageId, ImageReference, NetworkId, Timestamp,
-        Usage,
+        ContainerId, CreateContainer, CreateNetwork, ImageId, ImageReference, NetworkId, Readings,
+        Timestamp,
     },
 };
 
@@ -26,8 +26,8 @@ pub(crate) enum Msg {
     Tick(Timestamp),
     /// Everything was read anew.
     Loaded(Result<Overview, Failure>),
-    /// What containers used at a moment.
-    Usage(Timestamp, Result<BTreeMap<ContainerId, Usage>, Failure>),
+    /// What containers use.
+    Usage(Result<BTreeMap<ContainerId, Readings>, Failure>),
     /// Lines of the log that was asked for with this number.
     LogLines(u64, Vec<LogLine>),
     /// No further line comes for this number; the failure says why if it is one.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     engine::Overview,
-    model::{ContainerId, State, Timestamp, Usage},
+    model::{ContainerId, Readings, State, Timestamp},
 };
 
 /// How far apart usage is asked for.
@@ -40,7 +40,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Tick(now) => tick(model, now),
         Msg::Loaded(Ok(overview)) => loaded(model, overview),
         Msg::Loaded(Err(failure)) | Msg::Trouble(failure) => complain(model, &failure),
-        Msg::Usage(taken, readings) => measured(model, taken, readings),
+        Msg::Usage(readings) => measured(model, readings),
         Msg::Finished(job, result) => finished(model, job, result, &mut effects),
         Msg::Returned(result) => {
             match result {
@@ -114,15 +114,11 @@ fn loaded(model: &mut Model, overview: Overview) {
 }
 
 /// Takes in what containers used.
-fn measured(
-    model: &mut Model,
-    taken: Timestamp,
-    readings: Result<BTreeMap<ContainerId, Usage>, Failure>,
-) {
+fn measured(model: &mut Model, readings: Result<BTreeMap<ContainerId, Readings>, Failure>) {
     let was_silent = model.sampled.1;
     model.sampled.1 = false;
     match readings {
-        Ok(readings) => model.facts.measure(taken, readings),
+        Ok(readings) => model.facts.measure(readings),
         Err(failure) => {
             model.facts.forget_usage();
             if was_silent {

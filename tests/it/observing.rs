@@ -1,11 +1,15 @@
 //! What is told about containers: statistics, processes, events, ports.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     process::Stdio,
+    time::{Duration, Instant},
 };
 
-use crate::support::{Host, STARTER, eventually};
+use serde_json::Value;
+
+use crate::support::{Host, STARTER, eventually, is_root, skip};
 
 #[test]
 fn statistics_are_those_of_the_containers_that_run() {
@@ -30,6 +34,47 @@ fn statistics_are_those_of_the_containers_that_run() {
     let json = host.ok(&["stats", "--no-stream", "--format", "json", "idle"]);
     assert!(json.contains("\"CPUPerc\":\"--\""), "{json}");
     host.fails(1, &["stats", "--no-stream", "nobody"]);
+    host.assert_clean();
+}
+
+#[test]
+fn statistics_stand_ready_in_the_ring() {
+    if !is_root() {
+        return skip("what is counted by control group, an ordinary user does not have here");
+    }
+    let host = Host::with_starter();
+    let busy = "i=0; while :; do i=$((i+1)); done";
+    host.ok(&["run", "-d", "--name", "busy", STARTER, "sh", "-c", busy]);
+    host.ok(&["run", "-d", "--name", "bare", "--network", "host", STARTER, "sleep", "1000"]);
+    let id = host.ok(&["ps", "--no-trunc", "-q", "--filter", "name=busy"]);
+    let ring = host.path("run/containers").join(&id).join("statistics");
+    eventually("the ring has two samples, and nothing is waited for", || {
+        let begun = Instant::now();
+        host.ok(&["stats", "--no-stream"]);
+        begun.elapsed() < Duration::from_secs(1)
+    });
+    assert_eq!(fs::metadata(&ring).unwrap().len(), 600 * 128);
+    let json = host.ok(&["stats", "--no-stream", "--no-trunc", "--format", "json", "busy"]);
+    let told: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(told["ID"], *id);
+    let share: f64 = told["CPUPerc"].as_str().unwrap().trim_end_matches('%').parse().unwrap();
+    assert!(share > 1.0, "{told}");
+    assert_eq!((&told["Throttled"], &told["ThrottledTime"]), (&"--".into(), &"--".into()));
+    // Its own links say how much went over them; the host's are not its own.
+    assert!(told["NetIO"].as_str().unwrap().contains('B'), "{told}");
+    assert_eq!(host.ok(&["stats", "--no-stream", "--format", "{{.NetIO}}", "bare"]), "-- / --");
+    assert!(told["BlockIO"].as_str().unwrap().contains('B'), "without a limit, too: {told}");
+    // A quota holds it back, and that is told; the ring follows what is changed.
+    host.ok(&["update", "--cpus", "0.1", "--memory", "64m", "busy"]);
+    let columns = "{{.Throttled}} {{.ThrottledTime}} {{.MemUsage}}";
+    eventually("it is held back", || {
+        let line = host.ok(&["stats", "--no-stream", "--format", columns, "busy"]);
+        let words: Vec<&str> = line.split(' ').collect();
+        let share = words[0].trim_end_matches('%').parse::<f64>();
+        share.is_ok_and(|share| share > 10.0) && words[1] != "--" && words[4] == "64MiB"
+    });
+    host.ok(&["rm", "-f", "busy", "bare"]);
+    assert!(!ring.exists());
     host.assert_clean();
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::{
     },
     engine::{Engine, EngineError, ErrorKind, Result},
     model::{
-        Container, ContainerId, State, Statistics,
+        Container, ContainerId, Rates, Readings, State,
         units::{binary_size, size},
     },
 };
@@ -25,7 +25,7 @@ use crate::{
 /// How far two readings are apart.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// A row of `stats`, with Docker's field names.
+/// A row of `stats`, with Docker's field names, and after them what Docker does not tell.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct StatsRow {
@@ -45,6 +45,14 @@ struct StatsRow {
     network: String,
     #[serde(rename = "PIDs")]
     pids: String,
+    throttled: String,
+    throttled_time: String,
+    #[serde(rename = "CPUPressure")]
+    cpu_pressure: String,
+    #[serde(rename = "MemPressure")]
+    memory_pressure: String,
+    #[serde(rename = "IOPressure")]
+    io_pressure: String,
 }
 
 impl Row for StatsRow {
@@ -69,6 +77,11 @@ impl Row for StatsRow {
         ("NetIO", "NET I/O"),
         ("BlockIO", "BLOCK I/O"),
         ("PIDs", "PIDS"),
+        ("Throttled", "THROTTLED"),
+        ("ThrottledTime", "THROTTLED TIME"),
+        ("CPUPressure", "CPU PRESSURE"),
+        ("MemPressure", "MEM PRESSURE"),
+        ("IOPressure", "IO PRESSURE"),
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -91,26 +104,27 @@ impl Row for StatsRow {
     }
 }
 
-type Readings = BTreeMap<ContainerId, Statistics>;
-
-/// Prints what containers use, again and again unless told not to.
+/// Prints what containers use, again and again unless told not to. What stands in their rings is printed at once; only for those that are too young,
+/// or have none, is a second reading waited for.
 pub(super) fn run(engine: &Engine, options: &StatsOptions) -> Result<u8> {
     let machine = engine.memory_of_machine();
-    let (mut before, mut since) = (Readings::new(), Instant::now());
     let is_screen = io::stdout().is_terminal() && !options.no_stream;
+    let mut earlier = BTreeMap::new();
+    let mut is_first = true;
     loop {
         let containers = chosen(engine, options)?;
         let live = containers.iter().filter(|one| is_running(one));
         let ids: Vec<ContainerId> = live.map(|one| one.id).collect();
-        let now = engine.statistics(&ids)?;
-        let apart = since.elapsed();
-        // The share of a processor needs two readings.
-        if !before.is_empty() || ids.is_empty() {
+        let mut readings = engine.statistics(&ids)?;
+        for (id, reading) in &mut readings {
+            reading.before = reading.before.or_else(|| earlier.get(id).copied());
+        }
+        earlier = readings.iter().map(|(id, reading)| (*id, reading.last)).collect();
+        if !is_first || readings.values().all(|reading| reading.before.is_some()) {
             if is_screen {
                 output::text("\x1b[2J\x1b[H");
             }
-            let shown = Shown { before: &before, now: &now, apart, machine };
-            let row = |one: &Container| shown.row(one, options.no_trunc);
+            let row = |one: &Container| row(one, readings.get(&one.id), machine, options.no_trunc);
             let rows: Vec<StatsRow> = containers.iter().map(row).collect();
             listing::print(&rows, false, options.format.as_deref())?;
             if options.no_stream {
@@ -120,7 +134,7 @@ pub(super) fn run(engine: &Engine, options: &StatsOptions) -> Result<u8> {
         if !output::is_heard() {
             return Ok(0);
         }
-        (before, since) = (now, Instant::now());
+        is_first = false;
         thread::sleep(PERIOD);
     }
 }
@@ -138,56 +152,61 @@ fn chosen(engine: &Engine, options: &StatsOptions) -> Result<Vec<Container>> {
     Ok(all.filter(|one| options.all || is_running(one)).collect())
 }
 
-/// Two readings, and what they are seen against.
-struct Shown<'a> {
-    before: &'a Readings,
-    now: &'a Readings,
-    apart: Duration,
-    /// Bytes of memory that the machine has.
+/// Words a reading; `machine` is how many bytes of memory the machine has.
+fn row(
+    container: &Container,
+    reading: Option<&Readings>,
     machine: u64,
+    is_whole: bool,
+) -> StatsRow {
+    let id = if is_whole { container.id.hex() } else { container.id.short() };
+    let last = reading.map(|reading| reading.last.statistics);
+    let rates = reading.and_then(|reading| Rates::between(&reading.before?, &reading.last));
+    let limit = last.and_then(|last| last.usage.memory_limit).unwrap_or(machine);
+    let pressure = |place: usize| {
+        share(rates.and_then(|rates| rates.pressure).map(|pressure| pressure[place]))
+    };
+    let throttling = last.map(|last| last.throttling).filter(|one| one.periods > 0);
+    StatsRow {
+        cpu: share(last.map(|_| rates.map_or(0.0, |rates| rates.cpu))),
+        memory: pair(
+            last.map(|last| binary_size(last.usage.memory)),
+            last.map(|_| binary_size(limit)),
+        ),
+        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+        memory_share: share(
+            last.map(|last| last.usage.memory as f64 / limit.max(1) as f64 * 100.0),
+        ),
+        network: pair(
+            last.and_then(|last| last.received).map(size),
+            last.and_then(|last| last.sent).map(size),
+        ),
+        block_io: pair(
+            last.and_then(|last| last.read).map(size),
+            last.and_then(|last| last.written).map(size),
+        ),
+        pids: known(last.map(|last| last.usage.pids.to_string())),
+        throttled: share(rates.and_then(|rates| rates.throttled)),
+        throttled_time: known(throttling.map(|one| format!("{:.2}s", one.time.as_secs_f64()))),
+        cpu_pressure: pressure(0),
+        memory_pressure: pressure(1),
+        io_pressure: pressure(2),
+        container: id.clone(),
+        id,
+        name: container.name.to_string(),
+    }
 }
 
-impl Shown<'_> {
-    fn row(&self, container: &Container, is_whole: bool) -> StatsRow {
-        let Self { before, now, apart, machine } = *self;
-        let id = if is_whole { container.id.hex() } else { container.id.short() };
-        let unknown = || "--".to_owned();
-        let pair = |one: String, two: String| format!("{one} / {two}");
-        let reading = now.get(&container.id);
-        let count = |bytes: Option<u64>| bytes.map_or_else(unknown, size);
-        StatsRow {
-            cpu: reading.map_or_else(unknown, |reading| {
-                let earlier = before.get(&container.id);
-                let share = earlier.map(|earlier| reading.usage.cpu_percent(&earlier.usage, apart));
-                format!("{:.2}%", share.unwrap_or(0.0))
-            }),
-            memory: reading.map_or_else(
-                || pair(unknown(), unknown()),
-                |reading| {
-                    let limit = reading.usage.memory_limit.unwrap_or(machine);
-                    pair(binary_size(reading.usage.memory), binary_size(limit))
-                },
-            ),
-            memory_share: reading.map_or_else(unknown, |reading| {
-                let limit = reading.usage.memory_limit.unwrap_or(machine).max(1);
-                #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-                let share = reading.usage.memory as f64 / limit as f64 * 100.0;
-                format!("{share:.2}%")
-            }),
-            network: reading.map_or_else(
-                || pair(unknown(), unknown()),
-                |reading| pair(size(reading.received), size(reading.sent)),
-            ),
-            block_io: pair(
-                count(reading.and_then(|reading| reading.read)),
-                count(reading.and_then(|reading| reading.written)),
-            ),
-            pids: reading.map_or_else(unknown, |reading| reading.usage.pids.to_string()),
-            container: id.clone(),
-            id,
-            name: container.name.to_string(),
-        }
-    }
+fn known(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "--".to_owned())
+}
+
+fn share(share: Option<f64>) -> String {
+    known(share.map(|share| format!("{share:.2}%")))
+}
+
+fn pair(one: Option<String>, two: Option<String>) -> String {
+    format!("{} / {}", known(one), known(two))
 }
 
 /// Lists the processes of a container, as `ps -ef` does.

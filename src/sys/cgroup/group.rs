@@ -4,7 +4,7 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use nix::errno::Errno;
@@ -12,17 +12,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(super) use super::hierarchy::Version;
 use super::{
-    Reading,
     hierarchy::{Hierarchy, Reach},
     members::with_those_below,
 };
 use crate::sys::{At as _, Result, SysError, files};
 
 /// The controllers that groups of version 2 get, where they are to be had.
-const ENABLED: [&str; 3] = ["+cpu", "+memory", "+pids"];
+const ENABLED: [&str; 4] = ["+cpu", "+memory", "+pids", "+io"];
 
 /// Those that they get besides when everything may be asked of them.
-const FURTHER: [&str; 5] = ["+cpuset", "+io", "+hugetlb", "+rdma", "+misc"];
+const FURTHER: [&str; 4] = ["+cpuset", "+hugetlb", "+rdma", "+misc"];
 
 /// A control group in one hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,29 +121,6 @@ impl Group {
             let (key, value) = line.split_once(' ')?;
             (key == name).then(|| value.parse().ok())?
         })
-    }
-
-    pub(super) fn add_to(&self, reading: &mut Reading) {
-        let by_version = |one, two| if self.version == Version::One { one } else { two };
-        if self.has("cpuacct") {
-            let used = match self.version {
-                Version::One => self.number("cpuacct.usage").map(Duration::from_nanos),
-                Version::Two => self.field("cpu.stat", "usage_usec").map(Duration::from_micros),
-            };
-            reading.cpu += used.unwrap_or_default();
-        }
-        if self.has("memory") {
-            let used = self.number(by_version("memory.usage_in_bytes", "memory.current"));
-            let droppable = by_version("total_inactive_file", "inactive_file");
-            let droppable = self.field("memory.stat", droppable).unwrap_or_default();
-            reading.memory = used.unwrap_or_default().saturating_sub(droppable);
-            // Version 1 says "no limit" with the biggest number of pages.
-            let limit = self.number(by_version("memory.limit_in_bytes", "memory.max"));
-            reading.memory_limit = limit.filter(|&limit| limit < 1 << 62);
-        }
-        if self.has("pids") {
-            reading.pids = self.number("pids.current").unwrap_or_default();
-        }
     }
 
     pub(super) fn remove(&self, deadline: Instant) -> Result<()> {

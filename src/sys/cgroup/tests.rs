@@ -35,7 +35,19 @@ fn version_two_is_read() {
         Version::Two,
         &[],
         &[
-            ("cpu.stat", "usage_usec 1500\nuser_usec 1\n"),
+            (
+                "cpu.stat",
+                "usage_usec 1500\nuser_usec 1\nnr_periods 9\nnr_throttled 2\nthrottled_usec 700\n",
+            ),
+            (
+                "io.stat",
+                "8:0 rbytes=5 wbytes=7 rios=1 wios=1 dbytes=9 dios=1\n8:16 rbytes=10 wbytes=20\n",
+            ),
+            ("cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=11\n"),
+            (
+                "memory.pressure",
+                "some avg10=1.50 avg60=0.00 avg300=0.00 total=22\nfull avg10=1.00 avg60=0.00 avg300=0.00 total=21\n",
+            ),
             ("memory.current", "5000\n"),
             ("memory.stat", "anon 7\ninactive_file 1000\n"),
             ("memory.max", "max\n"),
@@ -45,7 +57,21 @@ fn version_two_is_read() {
     );
     assert_eq!(
         cgroup.read().unwrap(),
-        Reading { cpu: Duration::from_micros(1500), memory: 4000, memory_limit: None, pids: 4 }
+        Reading {
+            cpu: Duration::from_micros(1500),
+            memory: 4000,
+            pids: 4,
+            periods: 9,
+            throttled_periods: 2,
+            throttled: Duration::from_micros(700),
+            io: Some((15, 27)),
+            stalled: [
+                Some((Duration::from_micros(11), Duration::ZERO)),
+                Some((Duration::from_micros(22), Duration::from_micros(21))),
+                None,
+            ],
+            ..Reading::default()
+        }
     );
     assert_eq!(cgroup.oom_kills(), 2);
     assert!(cgroup.clone_target().is_some());
@@ -55,9 +81,14 @@ fn version_two_is_read() {
 fn version_one_is_read() {
     let (_folder, cgroup) = group_with(
         Version::One,
-        &["memory", "cpuacct"],
+        &["memory", "cpu", "cpuacct", "blkio"],
         &[
             ("cpuacct.usage", "2500\n"),
+            ("cpu.stat", "nr_periods 8\nnr_throttled 3\nthrottled_time 900\n"),
+            (
+                "blkio.throttle.io_service_bytes_recursive",
+                "8:0 Read 5\n8:0 Write 7\n8:0 Sync 12\n8:16 Read 10\nTotal 22\n",
+            ),
             ("memory.usage_in_bytes", "5000\n"),
             ("memory.stat", "inactive_file 1\ntotal_inactive_file 4999\n"),
             ("memory.limit_in_bytes", "9223372036854771712\n"),
@@ -67,6 +98,9 @@ fn version_one_is_read() {
     let reading = cgroup.read().unwrap();
     assert_eq!(reading.cpu, Duration::from_nanos(2500));
     assert_eq!((reading.memory, reading.memory_limit), (1, None));
+    assert_eq!((reading.periods, reading.throttled_periods), (8, 3));
+    assert_eq!((reading.throttled, reading.io), (Duration::from_nanos(900), Some((15, 7))));
+    assert_eq!(reading.stalled, [None; 3]);
     assert_eq!(cgroup.oom_kills(), 1);
     assert!(cgroup.clone_target().is_none());
 }
@@ -120,6 +154,41 @@ fn what_is_gone_is_no_failure_to_remove_but_one_to_read() {
     cgroup.remove().unwrap();
     cgroup.remove().unwrap();
     assert!(cgroup.read().unwrap_err().is_not_found());
+}
+
+#[test]
+fn counters_that_stay_open_follow_and_end_with_the_group() {
+    let name = format!("estiba-test-{}-open", std::process::id());
+    let Some(mut cgroup) = Cgroup::create(&name).unwrap() else {
+        eprintln!("skipped: this process may make no control groups");
+        return;
+    };
+    let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+    for group in &cgroup.groups {
+        group.write("cgroup.procs", &child.id().to_string()).unwrap();
+    }
+    cgroup.count_io().unwrap();
+    let places = files::read_text(format!("/proc/{}/cgroup", child.id()).as_ref()).unwrap();
+    let is_moved = places.lines().any(|line| line.contains("blkio") && line.ends_with(&name));
+    assert_eq!(is_moved, cgroup.groups.iter().any(|group| group.has("blkio")), "{places}");
+    let counters = Counters::open(&cgroup).unwrap();
+    let (before, memory) = (counters.read().unwrap(), 64 << 20);
+    assert_eq!((before.pids, before.memory_limit), (1, None));
+    let limit = Memory { limit: Some(memory), ..Memory::default() };
+    cgroup.apply(&Resources { memory: limit, ..Resources::default() }).unwrap();
+    let after = counters.read().unwrap();
+    assert_eq!(after.memory_limit, Some(u64::try_from(memory).unwrap()));
+    assert!(after.cpu >= before.cpu);
+    if cgroup.groups.iter().any(|group| group.has("blkio")) {
+        assert!(after.io.is_some());
+    } else {
+        eprintln!("not seen: this machine does not count block I/O by group");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    cgroup.remove().unwrap();
+    assert!(counters.read().unwrap_err().is_not_found());
+    assert_eq!(Cgroup::find_with(&name, Reach::All), None);
 }
 
 #[test]

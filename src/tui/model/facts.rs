@@ -6,8 +6,8 @@ use super::Key;
 use crate::{
     engine::Overview,
     model::{
-        ChainId, Container, ContainerId, Image, ImageId, Network, NetworkId, NetworkMode, State,
-        Timestamp, Usage, units,
+        ChainId, Container, ContainerId, Image, ImageId, Network, NetworkId, NetworkMode, Rates,
+        Readings, Sample, State, Timestamp, units,
     },
 };
 
@@ -50,9 +50,8 @@ pub(crate) struct Users {
 /// What a container used lately.
 #[derive(Debug, Clone, Copy)]
 struct Gauge {
-    taken: Timestamp,
-    usage: Usage,
-    cpu: Option<f64>,
+    last: Sample,
+    rates: Option<Rates>,
 }
 
 impl Facts {
@@ -127,17 +126,15 @@ impl Facts {
         sharing
     }
 
-    /// Takes in a reading and computes the share of the processor since the one before.
-    pub(crate) fn measure(&mut self, taken: Timestamp, readings: BTreeMap<ContainerId, Usage>) {
+    /// Takes in readings, and computes rates since the sample before: the one that comes with it, or the one that was taken in last.
+    pub(crate) fn measure(&mut self, readings: BTreeMap<ContainerId, Readings>) {
         self.gauges = readings
             .into_iter()
-            .map(|(id, usage)| {
+            .map(|(id, Readings { last, before })| {
                 let earlier = self.gauges.get(&id);
-                let cpu = earlier.and_then(|gauge| {
-                    let apart = taken.duration_since(gauge.taken).unsigned_abs();
-                    (!apart.is_zero()).then(|| usage.cpu_percent(&gauge.usage, apart))
-                });
-                (id, Gauge { taken, usage, cpu })
+                let before = before.or_else(|| earlier.map(|gauge| gauge.last));
+                let rates = before.and_then(|before| Rates::between(&before, &last));
+                (id, Gauge { last, rates })
             })
             .collect();
     }
@@ -149,12 +146,12 @@ impl Facts {
 
     /// Gives the processor share of a container in per cent of one processor.
     pub(crate) fn cpu(&self, id: ContainerId) -> Option<f64> {
-        self.gauges.get(&id)?.cpu
+        Some(self.gauges.get(&id)?.rates?.cpu)
     }
 
     /// Gives the bytes of memory that a container uses.
     pub(crate) fn memory(&self, id: ContainerId) -> Option<u64> {
-        self.gauges.get(&id).map(|gauge| gauge.usage.memory)
+        self.gauges.get(&id).map(|gauge| gauge.last.statistics.usage.memory)
     }
 
     /// Sums processor share and memory, if every running container was measured.

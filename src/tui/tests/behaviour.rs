@@ -179,7 +179,7 @@ fn usage_is_asked_for_once_a_second_and_not_while_it_is_out() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Sample(ids) if ids.len() == 3)));
     let second = Duration::from_secs(1);
     assert_eq!(send(&mut model, Msg::Tick(noon() + second)), []);
-    send(&mut model, Msg::Usage(noon(), Ok(usage(0))));
+    send(&mut model, Msg::Usage(Ok(usage(0))));
     let effects = send(&mut model, Msg::Tick(noon() + second * 2));
     assert!(matches!(effects.as_slice(), [Effect::Sample(_)]));
 }

@@ -10,7 +10,7 @@ use crate::{
     model::{
         ChainId, Change, ChangedEntry, Container, ContainerConfig, ContainerId, DiffId, Digest,
         Endpoint, EntryKind, Exit, HistoryEntry, Image, ImageConfig, ImageId, Layer, LayerEntry,
-        Network, NetworkId, NetworkMode, State, Timestamp, Usage,
+        Network, NetworkId, NetworkMode, Readings, Sample, State, Statistics, Timestamp, Usage,
     },
     tui::{
         keymap::Keymap,
@@ -174,18 +174,20 @@ pub(super) fn overview() -> Overview {
     }
 }
 
-/// What the running ones use.
-pub(super) fn usage(cpu_millis: u64) -> BTreeMap<ContainerId, Usage> {
+/// What the running ones use, a second after another.
+pub(super) fn usage(second: u64) -> BTreeMap<ContainerId, Readings> {
     [(1, 12, 18), (2, 3, 17), (4, 1, 9)]
         .into_iter()
         .map(|(number, share, megabytes)| {
             let usage = Usage {
-                cpu: Duration::from_millis(share * cpu_millis / 1000),
+                cpu: Duration::from_millis(share * second),
                 memory: megabytes << 20,
                 memory_limit: None,
                 pids: 1,
             };
-            (container_id(number), usage)
+            let statistics = Statistics { usage, ..Statistics::default() };
+            let last = Sample { at: Duration::from_secs(1000 + second), statistics };
+            (container_id(number), Readings { last, before: None })
         })
         .collect()
 }
@@ -203,8 +205,8 @@ pub(super) fn blank(size: (u16, u16)) -> Model {
 pub(super) fn model(size: (u16, u16)) -> Model {
     let mut model = blank(size);
     send(&mut model, Msg::Loaded(Ok(overview())));
-    send(&mut model, Msg::Usage(ago(1), Ok(usage(0))));
-    send(&mut model, Msg::Usage(noon(), Ok(usage(1000))));
+    send(&mut model, Msg::Usage(Ok(usage(0))));
+    send(&mut model, Msg::Usage(Ok(usage(1))));
     let number = model.detail.number;
     send(&mut model, Msg::LogLines(number, log(&["GET / 200", "GET /health 200"])));
     model

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use nix::errno::Errno;
+
 use super::{
     super::devices::{Access, Kind, Rule},
     *,
