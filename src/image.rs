@@ -21,6 +21,7 @@
 //! | `load`, `pull` | of an archive; of a registry |
 //! | `push`, `save` | out: to a registry; into an archive |
 //! | `staging` | where unfinished and removed things lie |
+//! | `spread` | an archive of files, unpacked for a while |
 //! | `index`, `compare` | what is in a layer, and what it does to those below |
 //!
 //! Not here: containers' states, how registries are spoken to, building.
@@ -38,6 +39,7 @@ mod remote;
 mod resolve;
 mod save;
 mod source;
+mod spread;
 mod staging;
 mod stream;
 mod supply;
@@ -55,6 +57,7 @@ pub use load::load;
 pub use pull::{Pulled, Wish, pull};
 pub use push::{Pushed, push};
 pub use save::save;
+pub use spread::{Spread, spread};
 pub use staging::{delete_staged, set_aside};
 
 use crate::{

@@ -8,6 +8,7 @@
     reason = "this room is where the kernel is spoken to; each block states its case"
 )]
 
+mod attributes;
 pub mod beneath;
 pub mod bpf;
 pub mod bus;

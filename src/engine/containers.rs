@@ -165,6 +165,7 @@ impl Engine {
         if force == Force::Yes {
             self.kill_and_wait(id)?;
         }
+        let visitors = self.lock_out_visitors(id)?;
         let aside = self.layout().staging().join(id.hex());
         let removed = self.store().write(|records| {
             let Some(container) = records.container(id)? else {
@@ -191,6 +192,7 @@ impl Engine {
                 _ => Ok(true),
             }
         })?;
+        drop(visitors);
         if removed {
             files::remove_tree(&aside)?;
         }

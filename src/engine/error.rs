@@ -145,6 +145,7 @@ impl From<ImageError> for EngineError {
             | ImageError::Document { .. }
             | ImageError::Platform { .. }
             | ImageError::Layer { .. }
+            | ImageError::Archive(_)
             | ImageError::Unpack { .. }
             | ImageError::Index { .. }
             | ImageError::Removed => Self::new(ErrorKind::Invalid, error.to_string()),

@@ -3,23 +3,28 @@
 //! Every path is resolved by descriptor beneath the root of the container, where links of the container lead to places of the container
 //! (CVE-2018-15664); no program of anybody is executed for it (CVE-2019-14271, CVE-2026-41567).
 
+mod archive;
+mod visit;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    io::Write,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, BTreeSet},
+    io::{Read, Write},
+    path::PathBuf,
 };
 
+use rustix::fs::OFlags;
+
+use self::visit::Purpose;
 use super::{Engine, EngineError, ErrorKind, Result, containers::existing};
 use crate::{
     image,
-    model::{Change, Container, ContainerId, State},
+    model::{Change, ContainerId},
     sys::{
+        SysError,
         copy::{self, Manner},
         files,
-        overlay::Layers,
-        root::Root,
-        tree::{self, Found, Kind},
+        root::{Links, Root},
+        tree::{self, Depth, Found, Kind},
     },
 };
 
@@ -35,7 +40,7 @@ pub enum Side {
 /// How something is copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CopyOptions {
-    /// Whether owners are kept; else everything belongs to who copies, or to root inside.
+    /// Whether owners, set-user-id bits, capabilities and access lists are kept; else everything belongs to who copies, or to root inside.
     pub keeps_owners: bool,
     /// Whether a link at the source is followed.
     pub follows_link: bool,
@@ -49,27 +54,68 @@ impl Engine {
     /// [`ErrorKind::Permission`] when the container's root is read-only.
     pub fn copy(&self, source: &Side, target: &Side, options: CopyOptions) -> Result<()> {
         if let Side::Container(id, _) = target {
-            let container = self.container_by_id(*id)?;
-            if container.config.read_only && !container.state.is_live() {
-                return Err(EngineError::new(
-                    ErrorKind::Permission,
-                    format!("the root file system of container {} is read-only", container.name),
-                ));
-            }
+            self.refuse_read_only(*id)?;
         }
-        let (from, source) = self.side(source)?;
-        let (to, target) = self.side(target)?;
-        copy::between(
-            copy::Place { root: &from, path: &source },
-            copy::Place { root: &to, path: &target },
-            Manner { keeps_owners: options.keeps_owners, follows_link: options.follows_link },
-        )
-        .map_err(|error| {
-            if error.is_not_found() {
-                EngineError::new(ErrorKind::NotFound, error.to_string())
-            } else {
-                error.into()
+        let (id, inside, outside, is_inward) = match (source, target) {
+            (Side::Container(id, inside), Side::Host(outside)) => (*id, inside, outside, false),
+            (Side::Host(outside), Side::Container(id, inside)) => (*id, inside, outside, true),
+            _ => {
+                let message = "must specify one container, as source or as target";
+                return Err(EngineError::new(ErrorKind::Invalid, message));
             }
+        };
+        let outside = outside.to_str().ok_or_else(|| {
+            let message = format!("path {} is not text", outside.display());
+            EngineError::new(ErrorKind::Invalid, message)
+        })?;
+        let inside = &inner(inside);
+        let manner =
+            Manner { keeps_owners: options.keeps_owners, follows_link: options.follows_link };
+        self.visit(id, Purpose::Copy, |root| {
+            let (root, own) = (Root::new(root), Root::own()?);
+            let within = copy::Place { root: &root, path: inside };
+            let without = copy::Place { root: &own, path: outside };
+            let (from, to) = if is_inward { (without, within) } else { (within, without) };
+            copy::between(from, to, manner).map_err(absent)
+        })
+    }
+
+    /// Writes a file of a container, or a directory with all that is in it, as a tar archive whose names begin with its own; those of a path that ends in `/.` do not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Storage`] when one cannot be read, or the archive cannot be written.
+    pub fn copy_to_archive(
+        &self,
+        id: ContainerId,
+        path: &str,
+        follows_link: bool,
+        out: &mut (dyn Write + Send),
+    ) -> Result<()> {
+        let path = inner(path);
+        self.visit(id, Purpose::Copy, |root| {
+            archive::write_place(&Root::new(root), &path, follows_link, out)
+        })
+    }
+
+    /// Unpacks a tar archive into a directory of a container, in place of what has the same names there. It may be compressed with gzip or zstd. A broken one
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a broken archive, [`ErrorKind::NotFound`] when the directory is not there, [`ErrorKind::Permission`] as [`Engine::copy`].
+    pub fn copy_from_archive(
+        &self,
+        id: ContainerId,
+        path: &str,
+        archive: impl Read + Send,
+    ) -> Result<()> {
+        self.refuse_read_only(id)?;
+        // First, so that nobody waits for a slow pipe.
+        let spread = image::spread(self.layout(), archive, self.ownership())?;
+        let path = inner(path);
+        self.visit(id, Purpose::Copy, |root| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            let target = Root::new(root).open(&path, flags, Links::Follow).map_err(absent)?;
+            Ok(copy::into(files::pin(&spread.directory())?, target)?)
         })
     }
 
@@ -77,12 +123,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] when one cannot be read, or the archive cannot be written.
-    pub fn export(&self, id: ContainerId, out: &mut dyn Write) -> Result<()> {
-        let root = self.root_of(&self.container_by_id(id)?)?;
-        let mut archive = tar::Builder::new(out);
-        let mut names = HashMap::new();
-        tree::walk(&root, &mut |found| append(&mut archive, found, &mut names))?;
-        archive.finish().map_err(unwritten)
+    pub fn export(&self, id: ContainerId, out: &mut (dyn Write + Send)) -> Result<()> {
+        self.visit(id, Purpose::Look, |root| archive::write_all(root, out))
     }
 
     /// Tells what a container has changed over its image, sorted by path.
@@ -110,7 +152,8 @@ impl Engine {
         let known: BTreeSet<&str> =
             view.iter().map(|entry| entry.entry.path.trim_matches('/')).collect();
         let mut changes = BTreeMap::new();
-        tree::walk::<EngineError>(files::pin(&upper)?, &mut |found| {
+        let mut alone = Vec::new();
+        tree::walk::<EngineError>(files::pin(&upper)?, Depth::Layer, &mut |found| {
             let path = found.path.display().to_string();
             let is_known = known.contains(path.as_str());
             let change = match (is_whiteout(&found), is_known) {
@@ -118,117 +161,68 @@ impl Engine {
                 (false, true) => Change::Changed,
                 (false, false) => Change::Added,
             };
-            changes.insert(format!("/{path}"), change);
+            if found.is_opaque {
+                alone.push(path.clone());
+            }
+            changes.insert(path, change);
             Ok(())
         })?;
-        Ok(changes.into_iter().map(|(path, change)| (change, path)).collect())
+        // One that was removed meanwhile was seen in part.
+        self.container_by_id(id)?;
+        for path in hidden(&known, &changes, &alone) {
+            changes.insert(path, Change::Removed);
+        }
+        let changes = changes.into_iter().map(|(path, change)| (format!("/{path}"), change));
+        Ok(changes.map(|(path, change)| (change, path)).collect())
     }
 
-    fn side(&self, side: &Side) -> Result<(Root, String)> {
-        match side {
-            Side::Host(path) => {
-                let text = path.to_str().ok_or_else(|| {
-                    EngineError::new(
-                        ErrorKind::Invalid,
-                        format!("path {} is not text", path.display()),
-                    )
-                })?;
-                Ok((Root::own()?, text.to_owned()))
-            }
-            Side::Container(id, path) => {
-                let root = self.root_of(&self.container_by_id(*id)?)?;
-                Ok((Root::new(root), format!("/{}", path.trim_start_matches('/'))))
-            }
+    fn refuse_read_only(&self, id: ContainerId) -> Result<()> {
+        let container = self.container_by_id(id)?;
+        if !container.config.read_only || container.state.is_live() {
+            return Ok(());
         }
+        Err(EngineError::new(
+            ErrorKind::Permission,
+            format!("the root file system of container {} is read-only", container.name),
+        ))
     }
+}
 
-    /// Opens the root of a container: with all its mounts where it runs, else its layers.
-    fn root_of(&self, container: &Container) -> Result<OwnedFd> {
-        let init = match container.state {
-            State::Running { .. } => self.store().read(|records| {
-                let processes = records.processes(container.id)?;
-                Ok::<_, EngineError>(processes.and_then(|processes| processes.init))
-            })?,
-            _ => None,
-        };
-        if let Some(init) = init {
-            let root = files::pin(Path::new(&format!("/proc/{}/root", init.pid)));
-            // Only after the opening: the number may be another's.
-            if let (Ok(root), true) = (root, init.is_alive()) {
-                return Ok(root);
-            }
-        }
-        let image =
-            self.store().read(|records| Ok::<_, EngineError>(records.image(container.image)?))?;
-        let image = image.ok_or_else(|| {
-            EngineError::new(
-                ErrorKind::Storage,
-                format!("the image of container {} is gone", container.name),
-            )
-        })?;
-        let overlay = image::overlay(self.layout(), &image, container.id)?;
-        let layers = Layers { lowers: &overlay.lowers, upper: &overlay.upper, work: &overlay.work };
-        Ok(layers.open(self.is_rootless())?)
+/// Gives a path of a container, which begins at its root whether it says so or not.
+fn inner(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/'))
+}
+
+/// Tells what is not there from what went wrong.
+fn absent(error: SysError) -> EngineError {
+    if error.is_not_found() {
+        EngineError::new(ErrorKind::NotFound, error.to_string())
+    } else {
+        error.into()
     }
+}
+
+/// Lists what of the image cannot be seen any more because a directory was removed and made anew; not what is in such a thing.
+fn hidden(
+    known: &BTreeSet<&str>,
+    written: &BTreeMap<String, Change>,
+    alone: &[String],
+) -> Vec<String> {
+    let is_below = |path: &str| {
+        alone.iter().any(|top| path.strip_prefix(top.as_str()).is_some_and(|r| r.starts_with('/')))
+    };
+    let is_first = |path: &str| {
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        written.get(above).is_some_and(|change| *change != Change::Removed)
+    };
+    known
+        .iter()
+        .filter(|path| !written.contains_key(**path) && is_below(path) && is_first(path))
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// Tells whether an entry of an upper directory hides what is below (overlayfs.rst, "whiteouts").
 fn is_whiteout(found: &Found) -> bool {
     found.kind == Kind::Character && found.device == (0, 0)
-}
-
-/// Adds something to an archive; a further name of a file that is in it already becomes a link.
-fn append(
-    archive: &mut tar::Builder<&mut dyn Write>,
-    found: Found,
-    names: &mut HashMap<(u64, u64), PathBuf>,
-) -> Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(found.mode);
-    header.set_uid(found.uid.into());
-    header.set_gid(found.gid.into());
-    header.set_mtime(u64::try_from(found.changed).unwrap_or(0));
-    header.set_size(0);
-    if let Some(first) = found.identity.and_then(|identity| names.get(&identity)) {
-        header.set_entry_type(tar::EntryType::Link);
-        return archive.append_link(&mut header, &found.path, first).map_err(unwritten);
-    }
-    if let Some(identity) = found.identity {
-        names.insert(identity, found.path.clone());
-    }
-    let kind = match found.kind {
-        Kind::Directory => tar::EntryType::Directory,
-        Kind::File => tar::EntryType::Regular,
-        Kind::Link => tar::EntryType::Symlink,
-        Kind::Character => tar::EntryType::Char,
-        Kind::Block => tar::EntryType::Block,
-        Kind::Fifo => tar::EntryType::Fifo,
-        // A socket is nothing without its process.
-        Kind::Socket => return Ok(()),
-    };
-    header.set_entry_type(kind);
-    if let Some(target) = &found.target {
-        return archive.append_link(&mut header, &found.path, target).map_err(unwritten);
-    }
-    if matches!(kind, tar::EntryType::Char | tar::EntryType::Block) {
-        let (major, minor) = found.device;
-        header
-            .set_device_major(major)
-            .and_then(|()| header.set_device_minor(minor))
-            .map_err(unwritten)?;
-    }
-    match found.file {
-        Some(file) => {
-            header.set_size(found.size);
-            // Exactly as many bytes as were promised, however the file changes meanwhile.
-            let padded = std::io::Read::chain(file, std::io::repeat(0));
-            let exact = std::io::Read::take(padded, found.size);
-            archive.append_data(&mut header, &found.path, exact).map_err(unwritten)
-        }
-        None => archive.append_data(&mut header, &found.path, std::io::empty()).map_err(unwritten),
-    }
-}
-
-fn unwritten(error: std::io::Error) -> EngineError {
-    EngineError::new(ErrorKind::Storage, "the archive cannot be written").caused_by(error)
 }

@@ -57,7 +57,10 @@ impl Engine {
             let (container, networks) = occupy(records, container, &claimant)?;
             Ok::<_, EngineError>((container, image, networks))
         })?;
-        Ok(Claimed::new(self, (monitor, claimant), container, image, networks))
+        let claimed = Claimed::new(self, (monitor, claimant), container, image, networks);
+        // From here on nobody begins to visit its layers, and who does so now is waited for.
+        drop(self.lock_out_visitors(id)?);
+        Ok(claimed)
     }
 
     /// Gives a monitor, which loads while the records are read and written, and who answers for its container.

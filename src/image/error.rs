@@ -82,6 +82,9 @@ pub enum ImageError {
         /// What is wrong.
         fault: LayerFault,
     },
+    /// An archive of files is broken or hostile.
+    #[error("the archive cannot be unpacked: {0}")]
+    Archive(LayerFault),
     /// The kernel refused to make something of a layer.
     #[error("layer {layer}: {}", printable(&source.to_string()))]
     Unpack {
@@ -114,6 +117,8 @@ pub enum LayerFault {
     Entries,
     /// It goes on long after the end of its archive.
     Trailing,
+    /// It hides a path of layers below, and has none.
+    Whiteout(String),
     /// One entry is at fault.
     Entry {
         /// Its path as written.
@@ -177,6 +182,13 @@ impl fmt::Display for LayerFault {
                 f.write_str("it has more than 10,000,000 entries, or more than 1 GiB of names")
             }
             Self::Trailing => f.write_str("it goes on long after the end of its archive"),
+            Self::Whiteout(path) => {
+                write!(
+                    f,
+                    "entry '{}' has a name that hides files of layers (.wh.)",
+                    printable(path)
+                )
+            }
             Self::Entry { path, fault } => write!(f, "entry '{}': {fault}", printable(path)),
         }
     }

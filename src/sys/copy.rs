@@ -18,7 +18,7 @@ use rustix::{
 };
 
 pub use self::between::{Place, between};
-use super::{At as _, Result, SysError};
+use super::{At as _, Result, SysError, attributes};
 
 /// How many directories deep a copy goes.
 const DEEPEST: usize = 128;
@@ -29,7 +29,7 @@ const PATIENCE: usize = 16;
 /// How something is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
-    /// Whether owners, set-user-id bits and extended attributes are kept; else everything belongs to who copies.
+    /// Whether owners, set-user-id bits, capabilities and access lists are kept; else everything belongs to who copies. Attributes of users are kept anyway.
     pub keeps_owners: bool,
     /// Whether a link at the source is followed.
     pub follows_link: bool,
@@ -41,6 +41,8 @@ struct Rules {
     keeps_owners: bool,
     /// Whether what is there is replaced, and device nodes are refused: the other side may be somebody else's.
     merges: bool,
+    /// Whether directories that are there stay as they are, but for what is in them.
+    keeps_directories: bool,
 }
 
 /// Copies all that is in `from` into the empty directory `to`, and makes `to` itself look like `from`; links are copied, not followed.
@@ -49,7 +51,18 @@ struct Rules {
 /// What the kernel says, with the name.
 pub fn contents(from: impl AsFd, to: impl AsFd) -> Result<()> {
     let (from, to) = (reopen(from.as_fd())?, reopen(to.as_fd())?);
-    copy_into(from.as_fd(), to.as_fd(), DEEPEST, Rules { keeps_owners: true, merges: false })
+    let rules = Rules { keeps_owners: true, merges: false, keeps_directories: false };
+    copy_into(from.as_fd(), to.as_fd(), DEEPEST, rules)
+}
+
+/// Copies all that is in `from` into the directory `to`, in place of what has the same names there; directories that are there stay as they are.
+///
+/// # Errors
+/// What the kernel says, with the name; is-a-directory for a file over a directory.
+pub fn into(from: impl AsFd, to: impl AsFd) -> Result<()> {
+    let (from, to) = (reopen(from.as_fd())?, reopen(to.as_fd())?);
+    let rules = Rules { keeps_owners: true, merges: true, keeps_directories: true };
+    copy_entries(from.as_fd(), to.as_fd(), DEEPEST, rules)
 }
 
 fn reopen(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
@@ -62,6 +75,17 @@ fn open(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd
 }
 
 fn copy_into(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize, rules: Rules) -> Result<()> {
+    copy_entries(from, to, depth, rules)?;
+    let status = fstat(from).at("stat", "a directory")?;
+    copy_attributes(from, to, &status, rules).at("set the owner of", "a directory")
+}
+
+fn copy_entries(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    depth: usize,
+    rules: Rules,
+) -> Result<()> {
     if depth == 0 {
         return Err(SysError::new("copy", "directories that deep", Errno::NAMETOOLONG));
     }
@@ -72,8 +96,7 @@ fn copy_into(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize, rules: Rule
             copy_entry((from, name), (to, name), depth, rules)?;
         }
     }
-    let status = fstat(from).at("stat", "a directory")?;
-    copy_attributes(from, to, &status, rules).at("set the owner of", "a directory")
+    Ok(())
 }
 
 /// A name in an open directory.
@@ -90,8 +113,12 @@ fn copy_entry(
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Directory => {
             let source = open(from, name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+            let (to, name) = target;
+            let is_there =
+                rules.keeps_directories && statat(to, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
             let inner = make_directory(target, rules)?;
-            copy_into(source.as_fd(), inner.as_fd(), depth - 1, rules)
+            let copy = if is_there { copy_entries } else { copy_into };
+            copy(source.as_fd(), inner.as_fd(), depth - 1, rules)
         }
         FileType::RegularFile => copy_file(open(from, name, OFlags::RDONLY)?, target, rules),
         FileType::Symlink => {
@@ -183,7 +210,11 @@ fn copy_attributes(
     }
     // After the owner, whose change takes set-user-id bits and capabilities away.
     fchmod(to, mode)?;
-    if rules.keeps_owners {
+    if rules.merges {
+        let mut own = attributes::of(from)?;
+        own.retain(|(name, _)| rules.keeps_owners || attributes::is_harmless(name));
+        attributes::set(to, &own)?;
+    } else {
         copy_extended(from, to)?;
     }
     let time = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec: i64::try_from(tv_nsec).unwrap_or(0) };
@@ -196,7 +227,7 @@ fn copy_attributes(
     )
 }
 
-/// Copies extended attributes, except where one of the file systems has none.
+/// Copies all extended attributes, except where one of the file systems has none.
 fn copy_extended(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> rustix::io::Result<()> {
     let mut names = vec![0_u8; 64 << 10];
     let length = match flistxattr(from, &mut names) {

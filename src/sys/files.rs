@@ -288,6 +288,14 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
     Ok(is_there.then_some(file))
 }
 
+/// Waits until nobody else has an open file locked (`flock(2)`), or, `shared`, nobody but others who share, and locks it until it is closed.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn lock_whole(file: &File, path: &Path, shared: bool) -> Result<()> {
+    if shared { file.lock_shared() } else { file.lock() }.at_path("lock", path)
+}
+
 /// Tells whether another process has this file locked.
 pub fn is_locked(path: &Path) -> bool {
     let Ok(file) = OpenOptions::new().write(true).open(path) else { return false };

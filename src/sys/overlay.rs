@@ -8,8 +8,8 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
-    At as _, Result, files,
-    mount::{Attributes, Filesystem, Mount},
+    At as _, Result, SysError, files,
+    mount::{self, Attributes, Filesystem, Mount},
     visit,
 };
 
@@ -21,7 +21,14 @@ const LONGEST_OPTION: usize = 255;
 pub struct Layers<'a> {
     /// Read-only directories, topmost first.
     pub lowers: &'a [PathBuf],
-    /// Where changes go.
+    /// Where changes go; nothing can be changed without.
+    pub changes: Option<Changes<'a>>,
+}
+
+/// Where the changes of an overlay go.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes<'a> {
+    /// The topmost directory.
     pub upper: &'a Path,
     /// Where the kernel prepares them.
     pub work: &'a Path,
@@ -30,8 +37,8 @@ pub struct Layers<'a> {
 impl<'a> Layers<'a> {
     /// Gives the options, with this one for the directories below.
     pub fn options(self, lower: &'static str) -> impl Iterator<Item = (&'static str, &'a Path)> {
-        let own = [("upperdir", self.upper), ("workdir", self.work)];
-        self.lowers.iter().map(move |path| (lower, path.as_path())).chain(own)
+        let own = self.changes.map(|own| [("upperdir", own.upper), ("workdir", own.work)]);
+        self.lowers.iter().map(move |path| (lower, path.as_path())).chain(own.into_iter().flatten())
     }
 
     /// Makes the overlay, with flags like `userxattr`; attached nowhere.
@@ -61,17 +68,25 @@ impl<'a> Layers<'a> {
         filesystem.mount(attributes)
     }
 
-    /// Opens the root of the tree, for a look at a container that does not run. No device node in it works. The mount is made in a mount namespace of its own, which root
-    /// of a user namespace may make, and goes with the descriptor.
+    /// Does something with the root of the tree, for a look at a container that does not run. No device node in it works. The tree is mounted on the directory
+    /// `at` in a mount namespace of its own, which root of a user namespace may make too, and in which `visit` may mount more; all of it goes in the end.
     ///
     /// # Errors
-    /// As [`Layers::mount`].
-    pub fn open(self, is_rootless: bool) -> Result<OwnedFd> {
+    /// As [`Layers::mount`]; what `visit` says.
+    pub fn visit<T: Send, E: From<SysError> + Send>(
+        self,
+        at: &Path,
+        is_rootless: bool,
+        visit: impl FnOnce(OwnedFd) -> std::result::Result<T, E> + Send,
+    ) -> std::result::Result<T, E> {
         visit::aside(move || {
             unshare(CloneFlags::CLONE_NEWNS).at("make", "a mount namespace")?;
+            mount::stop_propagation()?;
             let flag = is_rootless.then_some("userxattr");
             let attributes = Attributes::MOUNT_ATTR_NODEV | Attributes::MOUNT_ATTR_NOSUID;
-            self.mount(flag, attributes).map(Mount::into_root)
+            let mount = self.mount(flag, attributes)?;
+            mount.attach(files::pin(at)?)?;
+            visit(mount.into_root())
         })
     }
 }

@@ -92,6 +92,11 @@ impl Root {
         Self(directory)
     }
 
+    /// Gives the directory.
+    pub fn into_directory(self) -> OwnedFd {
+        self.0
+    }
+
     /// Takes the root directory of this process.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A tree of files, walked by descriptor: links are never followed, and neither are mounts left out of sight.
 
 use std::{
-    ffi::{CStr, OsString},
+    ffi::{CStr, CString, OsString},
     fs::File,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -11,10 +11,11 @@ use std::{
 };
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, StatxFlags, fstat, openat, readlinkat, statat, statx,
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fgetxattr, fstat, openat, readlinkat,
+    statat, statx,
 };
 
-use super::{At as _, Result, SysError};
+use super::{At as _, Result, SysError, attributes};
 
 /// How many directories deep a walk goes.
 const DEEPEST: usize = 1024;
@@ -77,7 +78,46 @@ pub struct Found {
     pub file: Option<File>,
     /// Where a link leads.
     pub target: Option<PathBuf>,
+    /// Extended attributes of a file or directory, if they were asked for: those that belong to the file and not to who looks at it.
+    pub attributes: Vec<(CString, Vec<u8>)>,
+    /// Whether it is a directory of a layer that hides what layers below have in it, if that was asked for.
+    pub is_opaque: bool,
 }
+
+impl Found {
+    fn of(path: PathBuf, kind: Kind, status: &Stat) -> Self {
+        Self {
+            path,
+            kind,
+            mode: status.st_mode & 0o7777,
+            uid: status.st_uid,
+            gid: status.st_gid,
+            size: u64::try_from(status.st_size).unwrap_or(0),
+            changed: status.st_mtime,
+            device: (rustix::fs::major(status.st_rdev), rustix::fs::minor(status.st_rdev)),
+            identity: (status.st_nlink > 1 && kind != Kind::Directory)
+                .then_some((status.st_dev, status.st_ino)),
+            file: None,
+            target: None,
+            attributes: Vec::new(),
+            is_opaque: false,
+        }
+    }
+}
+
+/// What of a tree is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// All but extended attributes.
+    Plain,
+    /// All of a tree that people see.
+    Attributes,
+    /// Of the topmost layer of an overlay: also which directories stand alone.
+    Layer,
+}
+
+/// What an overlay calls the mark of a directory that stands alone: root's, and that of a user namespace (overlayfs.rst).
+const OPAQUE: [&CStr; 2] = [c"trusted.overlay.opaque", c"user.overlay.opaque"];
 
 /// Shows everything below a directory to `visit`, each directory before what is in it, in the order of their names; what is mounted there by itself is shown, but not entered.
 /// Something that vanishes meanwhile is left out.
@@ -86,40 +126,125 @@ pub struct Found {
 /// What the kernel says, with the path; what `visit` says.
 pub fn walk<E: From<SysError>>(
     root: impl AsFd,
-    visit: &mut dyn FnMut(Found) -> std::result::Result<(), E>,
+    depth: Depth,
+    visit: Visit<'_, E>,
 ) -> std::result::Result<(), E> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(root, ".", flags, Mode::empty()).at("open", "a directory")?;
     let mount = mount_of(root.as_fd(), c"")?;
-    descend(root.as_fd(), Path::new(""), mount, DEEPEST, visit)
+    Walk { depth, mount: Some(mount), visit }.descend(root.as_fd(), Path::new(""), DEEPEST)
 }
 
-fn descend<E: From<SysError>>(
-    directory: BorrowedFd<'_>,
-    path: &Path,
-    mount: u64,
-    depth: usize,
-    visit: &mut dyn FnMut(Found) -> std::result::Result<(), E>,
+/// Shows what has a name in an open directory, under that name, and everything below it, as [`walk`] does, and what is mounted there too.
+///
+/// # Errors
+/// As [`walk`]; not found when nothing has the name.
+pub fn walk_one<E: From<SysError>>(
+    directory: impl AsFd,
+    name: &CStr,
+    visit: Visit<'_, E>,
 ) -> std::result::Result<(), E> {
-    if depth == 0 {
-        let errno = rustix::io::Errno::NAMETOOLONG;
-        return Err(SysError::new("walk", "directories that deep", errno).into());
+    let path = PathBuf::from(OsString::from_vec(name.to_bytes().to_vec()));
+    let mut walk = Walk { depth: Depth::Attributes, mount: None, visit };
+    if walk.show(directory.as_fd(), name, path.clone(), DEEPEST)? {
+        return Ok(());
     }
-    for name in names(directory, path)? {
-        let inner = path.join(OsString::from_vec(name.to_bytes().to_vec()));
-        let Some((found, entered)) = look(directory, &name, inner)? else { continue };
-        let path = found.path.clone();
-        visit(found)?;
-        if let Some(entered) = entered
-            && mount_of(entered.as_fd(), c"")? == mount
-        {
-            descend(entered.as_fd(), &path, mount, depth - 1, visit)?;
-        }
-    }
-    Ok(())
+    Err(SysError::new("find", path.display(), rustix::io::Errno::NOENT).into())
 }
 
-fn names(directory: BorrowedFd<'_>, path: &Path) -> Result<Vec<std::ffi::CString>> {
+/// Shows an open file or directory under a name, and everything below it, as [`walk_one`] does.
+///
+/// # Errors
+/// As [`walk`]; invalid when it is something else.
+pub fn walk_open<E: From<SysError>>(
+    file: OwnedFd,
+    name: &Path,
+    visit: Visit<'_, E>,
+) -> std::result::Result<(), E> {
+    let status = fstat(&file).at_path("stat", name)?;
+    let kind = Kind::of(FileType::from_raw_mode(status.st_mode));
+    let mut found = Found::of(name.to_owned(), kind, &status);
+    found.attributes = attributes::of(file.as_fd()).at_path("read attributes of", name)?;
+    let mut walk = Walk { depth: Depth::Attributes, mount: None, visit };
+    match kind {
+        Kind::Directory => {
+            (walk.visit)(found)?;
+            walk.descend(file.as_fd(), name, DEEPEST)
+        }
+        Kind::File => {
+            found.file = Some(File::from(file));
+            (walk.visit)(found)
+        }
+        _ => Err(SysError::new("read", name.display(), rustix::io::Errno::INVAL).into()),
+    }
+}
+
+/// Who is shown what is found.
+pub type Visit<'a, E> = &'a mut dyn FnMut(Found) -> std::result::Result<(), E>;
+
+struct Walk<'a, E> {
+    depth: Depth,
+    /// The mount that is not left, if any is not.
+    mount: Option<u64>,
+    visit: Visit<'a, E>,
+}
+
+impl<E: From<SysError>> Walk<'_, E> {
+    fn descend(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        path: &Path,
+        left: usize,
+    ) -> std::result::Result<(), E> {
+        if left == 0 {
+            let errno = rustix::io::Errno::NAMETOOLONG;
+            return Err(SysError::new("walk", "directories that deep", errno).into());
+        }
+        for name in names(directory, path)? {
+            let inner = path.join(OsString::from_vec(name.to_bytes().to_vec()));
+            self.show(directory, &name, inner, left)?;
+        }
+        Ok(())
+    }
+
+    /// Shows a name and what is below it; tells whether it was still there.
+    fn show(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+        path: PathBuf,
+        left: usize,
+    ) -> std::result::Result<bool, E> {
+        let Some((mut found, entered)) = look(directory, name, path)? else { return Ok(false) };
+        if self.depth == Depth::Attributes {
+            let open = found.file.as_ref().map(AsFd::as_fd);
+            if let Some(open) = open.or_else(|| entered.as_ref().map(AsFd::as_fd)) {
+                found.attributes =
+                    attributes::of(open).at_path("read attributes of", &found.path)?;
+            }
+        }
+        if let (Depth::Layer, Some(directory)) = (self.depth, &entered) {
+            let mut mark = [0];
+            let is_y =
+                |name: &&CStr| fgetxattr(directory, *name, &mut mark[..]) == Ok(1) && mark == *b"y";
+            found.is_opaque = OPAQUE.iter().any(is_y);
+        }
+        let path = found.path.clone();
+        (self.visit)(found)?;
+        if let Some(entered) = entered {
+            let is_left = match self.mount {
+                Some(mount) => mount_of(entered.as_fd(), c"")? != mount,
+                None => false,
+            };
+            if !is_left {
+                self.descend(entered.as_fd(), &path, left - 1)?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn names(directory: BorrowedFd<'_>, path: &Path) -> Result<Vec<CString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory).at_path("list", path)? {
         let name = entry.at_path("list", path)?.file_name().to_owned();
@@ -162,20 +287,7 @@ fn look(
         }
         _ => {}
     }
-    let found = Found {
-        path,
-        kind,
-        mode: status.st_mode & 0o7777,
-        uid: status.st_uid,
-        gid: status.st_gid,
-        size: u64::try_from(status.st_size).unwrap_or(0),
-        changed: status.st_mtime,
-        device: (rustix::fs::major(status.st_rdev), rustix::fs::minor(status.st_rdev)),
-        identity: (status.st_nlink > 1 && kind != Kind::Directory)
-            .then_some((status.st_dev, status.st_ino)),
-        file,
-        target,
-    };
+    let found = Found { file, target, ..Found::of(path, kind, &status) };
     Ok(Some((found, entered)))
 }
 
@@ -199,7 +311,7 @@ mod tests {
         files::write(&path("a"), "").unwrap();
         std::os::unix::fs::symlink("b", path("link")).unwrap();
         let mut seen = Vec::new();
-        walk::<SysError>(files::pin(folder.path()).unwrap(), &mut |found| {
+        walk::<SysError>(files::pin(folder.path()).unwrap(), Depth::Attributes, &mut |found| {
             seen.push((found.path.display().to_string(), found.kind, found.size));
             Ok(())
         })

@@ -14,13 +14,15 @@ use super::{At as _, Result, SysError, mount::Mount, namespace};
 ///
 /// # Errors
 /// What `visit` says; that no thread can be made.
-pub fn aside<T: Send>(visit: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+pub fn aside<T: Send, E: From<SysError> + Send>(
+    visit: impl FnOnce() -> std::result::Result<T, E> + Send,
+) -> std::result::Result<T, E> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("visit".to_owned());
         let thread = thread.spawn_scoped(scope, visit).at("start", "a thread")?;
         thread.join().unwrap_or_else(|_panic| {
             let reason = std::io::Error::other("its thread panicked");
-            Err(SysError::new("visit", "a namespace", reason))
+            Err(SysError::new("visit", "a namespace", reason).into())
         })
     })
 }

@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod archives;
 mod burdens;
 mod containers;
 mod crashes;

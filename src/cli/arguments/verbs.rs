@@ -221,7 +221,7 @@ pub(in crate::cli) struct EventOptions {
 /// The flags of `cp`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CopyOptions {
-    /// Keep owners
+    /// Keep owners, set-user-id bits, capabilities and access lists
     #[arg(short, long)]
     pub(in crate::cli) archive: bool,
     /// Follow a link at the source
@@ -230,9 +230,9 @@ pub(in crate::cli) struct CopyOptions {
     /// Say nothing; nothing is said anyway
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
-    /// A path here, or CONTAINER:PATH
+    /// A path here, or CONTAINER:PATH, or `-` for a tar archive that is read
     pub(in crate::cli) source: String,
-    /// CONTAINER:PATH, or a path here
+    /// CONTAINER:PATH, or a path here, or `-` for a tar archive that is written
     pub(in crate::cli) target: String,
 }
 

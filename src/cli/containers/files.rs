@@ -1,7 +1,7 @@
 //! `cp`, `diff` and `export`: the files of a container.
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _, Write},
     path::PathBuf,
 };
 
@@ -24,7 +24,17 @@ pub(super) fn copy(
     let (source, target) = (place(&options.source), place(&options.target));
     let refuse = |message: &str| Err(EngineError::new(ErrorKind::Invalid, message));
     match (&source, &target) {
-        (None, _) | (_, None) => return refuse("archives through a pipe come later: name a file"),
+        (None, Some((Some(name), path))) => {
+            engine.copy_from_archive(engine.container(name)?.id, path, io::stdin())?;
+            return Ok(0);
+        }
+        (Some((Some(name), path)), None) => {
+            let id = engine.container(name)?.id;
+            return to_pipe(|out| engine.copy_to_archive(id, path, options.follow_link, out));
+        }
+        (None, _) | (_, None) => {
+            return refuse("an archive through a pipe needs a container on the other side");
+        }
         (Some((Some(_), _)), Some((Some(_), _))) => {
             return refuse("copying between containers is not supported");
         }
@@ -90,14 +100,19 @@ pub(super) fn export(
         engine.export(container.id, &mut file)?;
         return Ok(0);
     }
+    to_pipe(|out| engine.export(container.id, out))
+}
+
+/// Writes an archive to standard output.
+fn to_pipe(write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>) -> Result<u8> {
     if io::stdout().is_terminal() {
         return Err(EngineError::new(
             ErrorKind::Invalid,
-            "cowardly refusing to save to a terminal; use the -o flag or redirect",
+            "cowardly refusing to write an archive to a terminal; redirect it",
         ));
     }
-    let mut out = io::BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    engine.export(container.id, &mut out)?;
+    let mut out = io::BufWriter::with_capacity(1 << 20, io::stdout());
+    write(&mut out)?;
     out.flush().map_err(|error| {
         EngineError::new(ErrorKind::Storage, "the archive cannot be written").caused_by(error)
     })?;

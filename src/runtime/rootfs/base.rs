@@ -14,7 +14,7 @@ use crate::{
     sys::{
         self, files,
         mount::{self, Attributes, Mount, Propagation},
-        overlay::Layers,
+        overlay::{Changes, Layers},
         root::Root,
     },
 };
@@ -25,7 +25,7 @@ pub(super) fn mount_root(plan: &Plan<'_>) -> Result<Root, InitError> {
         Rootfs::Directory(path) => (path, bind_root(path, &plan.root)),
         Rootfs::Overlay { lowers, upper, work, at, is_volatile } => {
             let overlay = Overlay {
-                layers: Layers { lowers, upper, work },
+                layers: Layers { lowers, changes: Some(Changes { upper, work }) },
                 at,
                 is_rootless: plan.is_rootless,
                 is_volatile: *is_volatile,

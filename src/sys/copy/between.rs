@@ -65,7 +65,7 @@ enum Source {
 /// # Errors
 /// What the kernel says, with the path; is-a-directory for a directory over a file.
 pub fn between(from: Place<'_>, to: Place<'_>, manner: Manner) -> Result<()> {
-    let rules = Rules { keeps_owners: manner.keeps_owners, merges: true };
+    let rules = Rules { keeps_owners: manner.keeps_owners, merges: true, keeps_directories: false };
     let (above, name) = from.split();
     let source = open_source(from, above, name, manner)?;
     let existing = match to.root.pin(to.path, Links::Follow) {
