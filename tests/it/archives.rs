@@ -266,7 +266,7 @@ fn what_is_mounted_into_a_container_is_copied_though_it_does_not_run() {
 }
 
 /// CVE-2026-42306: what is mounted for a copy lies beneath the container's root, wherever a link of the container leads. Seen to fail with the target of
-/// `engine::files::visit::show` opened by its path: the mount then covered a directory of the host, in which the file was looked for and made.
+/// `engine::files::visit::show` opened by its path: the mount then covered the directory of the host, and the copy did not find the volume.
 #[test]
 fn cve_2026_42306_a_copy_mounts_nothing_outside_of_the_container() {
     let host = Host::with_starter();
@@ -349,8 +349,8 @@ fn cve_2026_41567_no_program_of_the_container_inflates() {
     host.assert_clean();
 }
 
-/// CVE-2019-14271: a copy loads no library when it is at work, least of all one of the container. Seen to fail with `dlopen("libnss_systemd.so.2")` in
-/// `Engine::visit`, as a look-up of a user would do.
+/// CVE-2019-14271: a copy loads no library when it is at work, least of all one of the container. Seen to fail with `User::from_name` in `Engine::visit`,
+/// which loaded `libnss_systemd`.
 #[test]
 fn cve_2019_14271_a_copy_loads_no_library() {
     let host = Host::with_starter();
