@@ -146,7 +146,7 @@ fn archives_go_in_through_a_pipe() {
     host.assert_clean();
 }
 
-/// cap_net_raw+ep, version 2 (capabilities(7)).
+/// `cap_net_raw+ep`, version 2 (capabilities(7)).
 const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Reads an extended attribute.
