@@ -63,9 +63,9 @@ impl Arguments {
         let mut command = Self::command();
         let words = words::separated(arguments, &command);
         let mut matches = match command.try_get_matches_from_mut(&words) {
-            // `--rm=false`: rare, and making all flags of all words anew takes as long as opening the store.
-            Err(error) if words::may_be_valued_switch(&error, &words) => {
-                command = words::with_valued_switches(Self::command());
+            // `--rm=false`, `--cpu-quota -1`: rare, and making all flags of all words anew takes as long as opening the store.
+            Err(error) if words::may_be_dockers(&error) => {
+                command = words::as_docker_reads(Self::command());
                 command.try_get_matches_from_mut(&words)?
             }
             other => other?,

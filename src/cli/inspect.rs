@@ -81,7 +81,9 @@ fn of_container(container: &Container) -> Value {
             "WorkingDir": config.workdir,
             "Labels": config.labels,
             "StopSignal": config.stop_signal.to_string(),
-            "StopTimeout": config.isolation.stop_timeout,
+            // -1 is never, as Docker writes it.
+            "StopTimeout": config.isolation.stop_timeout
+                .map(|seconds| if seconds == u32::MAX { -1 } else { i64::from(seconds) }),
             "ExposedPorts": config.isolation.exposed_ports.iter()
                 .map(|port| (port.clone(), json!({}))).collect::<Map<String, Value>>(),
         },

@@ -26,15 +26,17 @@ pub(super) fn separated(
     arguments
 }
 
-/// Tells whether arguments may be wrong only because a switch has a value, like `--rm=false` or `-t=0`.
-pub(super) fn may_be_valued_switch(error: &Error, words: &[OsString]) -> bool {
-    let has_value = |word: &OsString| word.to_str().is_some_and(|word| word.contains('='));
-    matches!(error.kind(), ErrorKind::TooManyValues | ErrorKind::UnknownArgument)
-        && words.iter().take_while(|word| *word != "--").any(has_value)
+/// Tells whether arguments may be wrong only because Docker reads two things otherwise: a switch may have a value (`--rm=false`, `-t=0`), and the word after a
+/// flag that has one is its value, whatever it looks like (`--cpu-period -1`).
+pub(super) fn may_be_dockers(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::TooManyValues | ErrorKind::UnknownArgument | ErrorKind::InvalidValue
+    )
 }
 
-/// Lets every switch of every word have a value, as Docker's have; the last one counts.
-pub(super) fn with_valued_switches(mut root: Command) -> Command {
+/// Lets the flags of every word be read in this way; of a switch that is there twice the last one counts.
+pub(super) fn as_docker_reads(mut root: Command) -> Command {
     root.build();
     valued(root)
 }
@@ -44,6 +46,9 @@ fn valued(command: Command) -> Command {
         command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
     let command = command.mut_args(|argument| match argument.get_action() {
         ArgAction::SetTrue => switch(argument),
+        ArgAction::Set | ArgAction::Append if !argument.is_positional() => {
+            argument.allow_hyphen_values(true)
+        }
         _ => argument,
     });
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, valued))
@@ -157,15 +162,19 @@ mod tests {
         ] {
             assert_eq!(run(line).detach, detach, "{line}");
         }
+        assert!(read("run --hostname -x img").is_ok());
         for line in [
             "run --rm=maybe img",
+            "run --name -x img",
+            "run --cpu-period -1 img",
             "run --rm= img",
             "run --frob=false img",
             "run -d=x img",
             "ps --all=2",
         ] {
             let error = read(line).map(drop).unwrap_err().to_string();
-            assert!(!error.contains("unexpected value"), "{line}: {error}");
+            let is_misread = ["unexpected value", "unknown", "unexpected argument '-1'"];
+            assert!(!is_misread.iter().any(|words| error.contains(words)), "{line}: {error}");
         }
         assert!(read("ps --all=false -q=true").is_ok() && read("rm --force=F a").is_ok());
         assert!(
@@ -184,7 +193,7 @@ mod tests {
             let own = own.map(|argument| format!("{} {}", command.get_name(), argument.get_id()));
             own.chain(command.get_subcommands().flat_map(left)).collect()
         }
-        assert!(left(&with_valued_switches(Arguments::command())).is_empty());
+        assert!(left(&as_docker_reads(Arguments::command())).is_empty());
     }
 
     #[test]
