@@ -34,7 +34,7 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (&["--gpus"], "name the devices instead: --device"),
     (
-        &["--ip6", "--link", "--link-local-ip", "--network-alias", "--alias"],
+        &["--ip6", "--link", "--link-local-ip", "--network-alias", "--net-alias", "--alias"],
         "networks have IPv4 addresses and no names yet",
     ),
     (&["--log-opt"], "options of logs come later"),
@@ -44,6 +44,15 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (&["--kernel-memory"], "kernel memory has no limit of its own since Linux 5.4"),
     (&["--runtime", "--isolation"], "Estiba is its own runtime"),
+    (
+        &["--cpu-count", "--cpu-percent", "--io-maxbandwidth", "--io-maxiops"],
+        "Windows has that; here it is --cpus, --device-read-bps and their like",
+    ),
+    (
+        &["--disable-content-trust"],
+        "no signature of an image is checked, as Docker does unless told otherwise",
+    ),
+    (&["--use-api-socket"], "there is no daemon whose socket could be shown"),
     (
         &["--internal", "--ipv6", "--ip-range", "--opt", "--aux-address", "--attachable"],
         "networks are IPv4 bridges without options for now",

@@ -75,8 +75,8 @@ pub(super) struct LifeOptions {
     /// The signal that asks it to stop
     #[arg(long, value_name = "SIGNAL", value_parser = super::super::values::parse_signal)]
     pub(super) stop_signal: Option<i32>,
-    /// Seconds until it is killed when it was asked to stop
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds until it is killed when it was asked to stop; -1 for never
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = parse_patience)]
     stop_timeout: Option<u32>,
     /// Start again when it has ended: only `no` is here yet
     #[arg(long, value_name = "POLICY", value_parser = parse_restart)]
@@ -182,6 +182,14 @@ fn parse_uts(text: &str) -> std::result::Result<bool, String> {
 }
 
 fn parse_userns(text: &str) -> std::result::Result<bool, String> {
+    let word = text.split(':').next().unwrap_or_default();
+    if ["auto", "private", "keep-id", "nomap", "container", "ns"].contains(&word) {
+        // Layers would have to be shown with shifted owners to every verb that looks at files: not only to the container.
+        return Err(
+            "no container has a user namespace of its own; those of an ordinary user are all in one: run Estiba as one"
+                .to_owned(),
+        );
+    }
     one_of(text, "host").ok_or_else(|| "invalid USER mode: write host".to_owned())
 }
 
@@ -239,6 +247,14 @@ fn parse_mac(text: &str) -> std::result::Result<Mac, String> {
         .ok_or_else(|| format!("{text} is not a valid mac address"))
 }
 
+/// Reads seconds; -1 is longer than any machine runs.
+fn parse_patience(text: &str) -> std::result::Result<u32, String> {
+    match text {
+        "-1" => Ok(u32::MAX),
+        _ => text.parse().map_err(|_not_a_number| format!("'{text}' is no number of seconds")),
+    }
+}
+
 /// Reads `80`, `80/udp`, `80-90/tcp`; gives it with its protocol.
 fn parse_port(text: &str) -> std::result::Result<String, String> {
     let wrong = || format!("invalid range format for --expose: {text}");
@@ -279,6 +295,9 @@ mod tests {
             assert!(parse_ipc(bad).is_err() && parse_cgroupns(bad).is_err(), "{bad}");
             assert!(parse_userns(bad).is_err() && parse_restart(bad).is_err(), "{bad}");
         }
+        for word in ["auto", "auto:size=1000", "keep-id", "container:a", "private"] {
+            assert!(parse_userns(word).unwrap_err().contains("run Estiba as one"), "{word}");
+        }
     }
 
     #[test]
@@ -300,6 +319,8 @@ mod tests {
         for bad in ["", "02:42", "02:42:0a:d2:00:0g", "03:42:0a:d2:00:02", "2:42:0a:d2:00:02"] {
             assert!(parse_mac(bad).is_err(), "{bad}");
         }
+        assert_eq!((parse_patience("3"), parse_patience("-1")), (Ok(3), Ok(u32::MAX)));
+        assert!(parse_patience("-2").is_err() && parse_patience("x").is_err());
         for (text, port) in [("80", "80/tcp"), ("53/udp", "53/udp"), ("80-90", "80-90/tcp")] {
             assert_eq!(parse_port(text), Ok(port.to_owned()));
         }
