@@ -17,6 +17,7 @@ mod crashes;
 mod devices;
 mod escapes;
 mod files;
+mod flags;
 mod hooks;
 mod image;
 mod isolated;
