@@ -117,6 +117,7 @@ fn of_host_config(container: &Container) -> Value {
         "AutoRemove": config.auto_remove,
         "ReadonlyRootfs": config.read_only,
         "Binds": binds,
+        "Tmpfs": config.mounts.iter().filter_map(tmpfs).collect::<Map<String, Value>>(),
     });
     if let Some(host) = host.as_object_mut() {
         for part in [resources::of(&config.resources), privileges::of(config)] {
@@ -124,6 +125,15 @@ fn of_host_config(container: &Container) -> Value {
         }
     }
     host
+}
+
+/// Gives where memory is mounted, with its options.
+fn tmpfs(mount: &Mount) -> Option<(String, Value)> {
+    let MountKind::Tmpfs { size, options } = &mount.kind else { return None };
+    let size = size.map(|bytes| format!("size={bytes}"));
+    let access = mount.read_only.then(|| "ro".to_owned());
+    let words: Vec<String> = options.iter().cloned().chain(size).chain(access).collect();
+    Some((mount.target.clone(), words.join(",").into()))
 }
 
 fn of_state(state: &State) -> Value {
@@ -151,9 +161,12 @@ fn of_state(state: &State) -> Value {
 }
 
 fn of_mount(mount: &Mount) -> Value {
-    let (kind, source) = match &mount.kind {
-        MountKind::Bind { source, .. } => ("bind", source.display().to_string()),
-        MountKind::Tmpfs { .. } => ("tmpfs", String::new()),
+    let (kind, source, propagation) = match &mount.kind {
+        MountKind::Bind { source, propagation, .. } => {
+            let usual = if propagation.is_empty() { "rprivate" } else { propagation };
+            ("bind", source.display().to_string(), usual)
+        }
+        MountKind::Tmpfs { .. } => ("tmpfs", String::new(), ""),
     };
     json!({
         "Type": kind,
@@ -161,7 +174,7 @@ fn of_mount(mount: &Mount) -> Value {
         "Destination": mount.target,
         "Mode": if mount.read_only { "ro" } else { "" },
         "RW": !mount.read_only,
-        "Propagation": if kind == "bind" { "rprivate" } else { "" },
+        "Propagation": propagation,
     })
 }
 

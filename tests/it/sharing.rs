@@ -256,6 +256,9 @@ fn mounts_have_dockers_options_and_come_from_others() {
     let volume = format!("{}:/mnt/shared", shared.display());
     host.ok(&["create", "--name", "a", "-v", &volume, "--tmpfs", "/t", STARTER, "true"]);
     assert_eq!(run(&host, &["--volumes-from", "a"], "cat /mnt/shared/note"), "kept");
+    let mounts =
+        "{{json .HostConfig.Tmpfs}} {{range .Mounts}}{{.Destination}}={{.Propagation}} {{end}}";
+    assert_eq!(host.field("a", mounts), r#"{"/t":""} /mnt/shared=rprivate /t="#);
     let denied =
         host.call(&["run", "--rm", "--volumes-from", "a:ro", STARTER, "touch", "/mnt/shared/x"]);
     assert!(!denied.status.success(), "{denied:?}");

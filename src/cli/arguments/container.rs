@@ -23,6 +23,11 @@ use crate::{
     model::{ContainerName, CreateContainer, ExecRequest, Mount, NetworkRequest},
 };
 
+/// Headings of the help.
+const PROGRAM: &str = "Program";
+const FILES: &str = "Files";
+const NAMES: &str = "Names and addresses";
+
 /// The flags of `run`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunOptions {
@@ -54,10 +59,10 @@ pub(in crate::cli) struct CreateOptions {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ContainerOptions {
     /// Keep standard input open
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = PROGRAM)]
     interactive: bool,
     /// Give it a terminal
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = PROGRAM)]
     tty: bool,
     /// Remove it when it ends
     #[arg(long = "rm")]
@@ -66,40 +71,40 @@ pub(in crate::cli) struct ContainerOptions {
     #[arg(long)]
     name: Option<ContainerName>,
     /// Set KEY=value, or pass on KEY
-    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    #[arg(short, long, value_name = "KEY[=VALUE]", help_heading = PROGRAM)]
     env: Vec<String>,
     /// Read KEY=value lines from a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = PROGRAM)]
     env_file: Vec<PathBuf>,
     /// Start in this directory
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", help_heading = PROGRAM)]
     workdir: Option<String>,
     /// Run as this user: name or number, with :group if wanted
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = PROGRAM)]
     user: Option<String>,
     /// Run this instead of the image's entry point
-    #[arg(long, value_name = "PROGRAM")]
+    #[arg(long, value_name = "PROGRAM", help_heading = PROGRAM)]
     entrypoint: Option<String>,
     /// Its host name
-    #[arg(short = 'h', long)]
+    #[arg(short = 'h', long, help_heading = NAMES)]
     hostname: Option<String>,
     /// Join a network (repeatable), or `none`, or `host`
-    #[arg(long = "network", alias = "net", value_name = "NETWORK")]
+    #[arg(long = "network", alias = "net", value_name = "NETWORK", help_heading = NAMES)]
     networks: Vec<String>,
     /// Show a directory of the host inside
-    #[arg(short, long = "volume", value_name = "HOST:INSIDE[:ro]", value_parser = mounts::parse_volume)]
+    #[arg(short, long = "volume", value_name = "HOST:INSIDE[:ro]", value_parser = mounts::parse_volume, help_heading = FILES)]
     volumes: Vec<Source>,
     /// Mount: type=bind|tmpfs,source=…,target=… and, where wanted, ,readonly or ,tmpfs-size=…
-    #[arg(long = "mount", value_name = "SPEC", value_parser = mounts::parse_mount)]
+    #[arg(long = "mount", value_name = "SPEC", value_parser = mounts::parse_mount, help_heading = FILES)]
     mounts: Vec<Source>,
     /// Mount memory that is gone with the container
-    #[arg(long, value_name = "INSIDE[:size=SIZE]", value_parser = mounts::parse_tmpfs)]
+    #[arg(long, value_name = "INSIDE[:size=SIZE]", value_parser = mounts::parse_tmpfs, help_heading = FILES)]
     tmpfs: Vec<Mount>,
     /// Mount what other containers have mounted
-    #[arg(long, value_name = "CONTAINER[:ro]", value_parser = mounts::parse_volumes_from)]
+    #[arg(long, value_name = "CONTAINER[:ro]", value_parser = mounts::parse_volumes_from, help_heading = FILES)]
     volumes_from: Vec<(String, bool)>,
     /// Refuse writes to its root file system
-    #[arg(long)]
+    #[arg(long, help_heading = FILES)]
     read_only: bool,
     /// Join only these standard streams: stdin, stdout, stderr
     #[arg(short = 'a', long = "attach", value_name = "STREAM", value_parser = parse_stream)]
