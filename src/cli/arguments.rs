@@ -74,6 +74,27 @@ impl Arguments {
     }
 }
 
+/// Says first what a verb does, where clap says what its flags are: those are made when the verb is met, and bring words of their own.
+pub(super) fn with_purpose(help: &str) -> String {
+    let Some((_, usage)) = help.split_once("Usage: ") else { return help.to_owned() };
+    let words = usage.split_whitespace().skip(1);
+    let path: Vec<&str> = words.take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
+    let root = || clap::Command::new("estiba");
+    let (above, verb) = match path.as_slice() {
+        [verb] => (Command::augment_subcommands(root()), verb),
+        ["container", verb] => (ContainerGroup::augment_subcommands(root()), verb),
+        ["image", verb] => (ImageVerb::augment_subcommands(root()), verb),
+        ["network", verb] => (NetworkVerb::augment_subcommands(root()), verb),
+        ["manifest", verb] => (ManifestVerb::augment_subcommands(root()), verb),
+        ["system", verb] => (SystemVerb::augment_subcommands(root()), verb),
+        _ => return help.to_owned(),
+    };
+    match above.find_subcommand(verb).and_then(clap::Command::get_about) {
+        Some(purpose) => format!("{purpose}\n\nUsage: {usage}"),
+        None => help.to_owned(),
+    }
+}
+
 /// The words at the top. Here and in the groups, the flags of a word are made when it is met: those of all words take as long as opening the store.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -279,6 +300,29 @@ pub(super) struct DemoOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_begins_with_what_a_verb_does() {
+        for (line, purpose) in [
+            ("run --help", "Make a container and start it"),
+            ("container run --help", "Make a container and start it"),
+            ("container ls --help", "List containers"),
+            ("stop --help", "Ask containers to stop, and kill those that do not"),
+            ("restart --help", "Stop containers and start them again"),
+            ("wait --help", "Wait until containers have ended, and print their exit codes"),
+            ("image ls --help", "List images"),
+            ("network create --help", "Make a bridge network with a subnet of its own"),
+            ("system events --help", "Show what happens"),
+            ("image --help", "The verbs of images, as a group"),
+            ("--help", "A terminal UI that manages containers"),
+        ] {
+            let words = ["estiba"].into_iter().chain(line.split_whitespace());
+            let help = Arguments::read(words.map(Into::into)).unwrap_err().render().to_string();
+            let told = with_purpose(&help);
+            assert!(told.starts_with(purpose), "{line}: {told}");
+            assert!(told.contains("\n\nUsage: estiba"), "{line}: {told}");
+        }
+    }
 
     #[test]
     fn words_and_flags_do_not_clash() {

@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind as Wrong};
 
-use super::{later, output};
+use super::{arguments::with_purpose, later, output};
 use crate::engine::{EngineError, ErrorKind};
 
 /// Tells a failure on standard error and gives its exit code: 126 and 127 when a program cannot be executed or is not there, 125
@@ -36,7 +36,7 @@ pub(super) fn report(error: &EngineError, starts_container: bool) -> u8 {
 /// 125 for flags.
 pub(super) fn usage(message: &clap::Error) -> u8 {
     if matches!(message.kind(), Wrong::DisplayHelp | Wrong::DisplayVersion) {
-        output::text(&message.render().to_string());
+        output::text(&with_purpose(&message.render().to_string()));
         return 0;
     }
     if message.kind() == Wrong::DisplayHelpOnMissingArgumentOrSubcommand {
