@@ -8,6 +8,8 @@
 //! | `arguments` | which words and flags there are |
 //! | `containers`, `images`, `networks` | one function for each verb |
 //! | `registries`, `transfer` | pull, push, logins; how far a transfer has come |
+//! | `making` | images that are made here: commit, import |
+//! | `prune`, `store` | removing what nobody uses; what takes how much room, whether all is whole |
 //! | `events` | what happens |
 //! | `environment` | variables from the caller and from files |
 //! | `foreground` | a container in the caller's terminal |
@@ -31,9 +33,12 @@ mod images;
 mod inspect;
 mod later;
 mod listing;
+mod making;
 mod networks;
 mod output;
+mod prune;
 mod registries;
+mod store;
 mod table;
 mod template;
 mod timings;
@@ -142,15 +147,17 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Create(options) => containers::create(engine, surroundings, options),
         Command::Exec(options) => containers::exec(engine, surroundings, options),
         Command::TopLevelContainer(verb) => containers::dispatch(engine, surroundings, verb),
-        Command::Image(verb) => images::dispatch(engine, verb),
+        Command::Image(verb) => images::dispatch(engine, surroundings, verb),
         Command::Images(options) => images::list(engine, &options),
         Command::Pull(options) => registries::pull(engine, &options),
         Command::Push(options) => registries::push(engine, &options),
         Command::Manifest(verb) => registries::inspect(engine, &verb),
+        Command::Search(options) => registries::search(engine, &options),
         Command::Login(options) => registries::login(engine, &options),
         Command::Logout(options) => registries::logout(engine, &options),
         Command::Load(options) => images::load(engine, &options),
         Command::Save(options) => images::save(engine, &options),
+        Command::Import(options) => making::import(engine, surroundings, options),
         Command::Tag(options) => images::tag(engine, &options),
         Command::Rmi(options) => Ok(images::remove(engine, &options)),
         Command::Untag { names } => Ok(images::untag(engine, &names)),
@@ -163,6 +170,9 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Info(options) | Command::System(SystemVerb::Info(options)) => {
             whole::describe(engine, &options)
         }
+        Command::System(SystemVerb::Df(options)) => store::disk(engine, &options),
+        Command::System(SystemVerb::Prune(options)) => prune::everything(engine, &options),
+        Command::System(SystemVerb::Check(options)) => store::check(engine, &options),
         // Said, or set up with the screen, before anything was dispatched.
         Command::Demo(_) | Command::Version => Ok(0),
     };

@@ -11,6 +11,9 @@
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
 //! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
 //! | `archives` | save |
+//! | `making` | commit, import |
+//! | `prune`, `measure` | remove what nobody uses; what takes how much room |
+//! | `check` | whether the store is whole |
 //! | `transfers` | pull, push, login, logout |
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
@@ -24,17 +27,21 @@
 
 mod alter;
 mod archives;
+mod check;
 mod containers;
 mod credentials;
 mod error;
 mod files;
 mod images;
 mod lifecycle;
+mod making;
+mod measure;
 mod names;
 mod neighbours;
 mod networks;
 mod observe;
 mod plan;
+mod prune;
 mod reconcile;
 mod registries;
 mod session;
@@ -52,9 +59,13 @@ use std::{
 };
 
 pub use archives::Destination;
+pub use check::{Checkup, Problem, Remedy};
 pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
 pub use files::{CopyOptions, Side};
+pub use making::{CommitRequest, ImportRequest};
+pub use measure::{ContainerMeasure, ImageMeasure, Measure};
+pub use prune::{LabelFilter, PrunePlan, PruneRequest, Pruned, Unused};
 pub use registries::{Proxies, RegistryFiles};
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 pub use start::Claimed;
@@ -68,7 +79,7 @@ use crate::{
     sys::{self, clock},
 };
 pub use crate::{
-    image::{Archive, Loaded, Progress, Pulled, Pushed},
+    image::{Archive, Depth, Loaded, Progress, Pulled, Pushed},
     registry::Cancel,
 };
 

@@ -19,23 +19,31 @@
 //! | `supply` | what gives the blobs of layers: `source`, `remote` |
 //! | `intake` | the whole way in, from either |
 //! | `load`, `pull` | of an archive; of a registry |
+//! | `made`, `instruction` | images that are made here: commit, import |
 //! | `push`, `save` | out: to a registry; into an archive |
+//! | `pack` | what a container has written, as a layer |
 //! | `staging` | where unfinished and removed things lie |
 //! | `spread` | an archive of files, unpacked for a while |
+//! | `check`, `repair` | whether the store is whole, and what is done about it |
 //! | `index`, `compare` | what is in a layer, and what it does to those below |
 //!
 //! Not here: containers' states, how registries are spoken to, building.
 
+mod check;
 mod compare;
 mod documents;
 mod error;
 mod index;
+mod instruction;
 mod intake;
 mod layers;
 mod load;
+mod made;
+mod pack;
 mod pull;
 mod push;
 mod remote;
+mod repair;
 mod resolve;
 mod save;
 mod source;
@@ -50,15 +58,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use check::{Depth, Extent, Finding, Suspect, check};
 pub use compare::compare;
 pub use error::{EntryFault, ImageError, LayerFault};
 pub use index::layer_index;
+pub use instruction::Instruction;
 pub use load::load;
+pub use made::{Recipe, commit, import};
 pub use pull::{Pulled, Wish, pull};
 pub use push::{Pushed, push};
+pub use repair::{drop_blob, remove_strays, unpack_anew};
 pub use save::save;
 pub use spread::{Spread, spread};
 pub use staging::{delete_staged, set_aside};
+pub use unpack::unpack_layer;
 
 use crate::{
     model::{ContainerId, Image, ImageId, ImageReference},

@@ -19,6 +19,7 @@
 //! | `retry` | how often, and after how long |
 //! | `repository` | manifests, tags, and blobs that are there |
 //! | `download` | a blob as a stream that goes on after a broken transfer |
+//! | `elsewhere` | a file at an address of its own |
 //! | `upload` | a blob on its way there: mounted, or sent in pieces |
 //! | `cancel` | how to make it all stop |
 //!
@@ -33,6 +34,7 @@ mod answer;
 mod cancel;
 mod challenge;
 mod download;
+mod elsewhere;
 mod endpoint;
 mod error;
 mod repository;
@@ -45,6 +47,7 @@ use std::fmt;
 
 pub use cancel::Cancel;
 pub use download::Download;
+pub use elsewhere::open_address;
 pub use endpoint::{Endpoint, OpenAt};
 pub use error::RegistryError;
 pub use repository::{Fetched, Repository};

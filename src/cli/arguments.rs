@@ -5,6 +5,7 @@ mod image;
 mod mounts;
 mod network;
 mod registry;
+mod system;
 mod values;
 mod verbs;
 mod words;
@@ -16,8 +17,8 @@ pub(super) use container::{
     ContainerOptions, CreateOptions, ExecOptions, RunOptions, StandardStream,
 };
 pub(super) use image::{
-    HistoryOptions, ImagesOptions, InspectKind, InspectOptions, LoadOptions, RemoveImages,
-    SaveOptions, TagOptions,
+    CommitOptions, HistoryOptions, ImagesOptions, ImportOptions, InspectKind, InspectOptions,
+    LoadOptions, RemoveImages, SaveOptions, TagOptions,
 };
 pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
@@ -26,7 +27,10 @@ pub(super) use registry::{
     ImageChoice, LoginOptions, LogoutOptions, ManifestVerb, PullOptions, PullPolicy, PushOptions,
     read_name,
 };
-pub(super) use values::DetachKeys;
+pub(super) use system::{
+    CheckOptions, DiskOptions, ImagePruneOptions, PruneOptions, SearchOptions,
+};
+pub(super) use values::{DetachKeys, read_moment};
 pub(super) use verbs::{
     AttachOptions, CopyOptions, EventOptions, ExportOptions, KillOptions, LogOptions, Names,
     OneContainer, PortOptions, PsOptions, RemoveOptions, RenameOptions, StartOptions, StatsOptions,
@@ -118,6 +122,8 @@ pub(super) enum Command {
     /// Show what a registry has, without fetching it
     #[command(subcommand, disable_help_subcommand = true)]
     Manifest(ManifestVerb),
+    /// List the tags of a repository in a registry, or its repositories
+    Search(SearchOptions),
     /// Keep the login for a registry
     Login(LoginOptions),
     /// Forget the login for a registry
@@ -126,6 +132,8 @@ pub(super) enum Command {
     Load(LoadOptions),
     /// Save images into an archive
     Save(SaveOptions),
+    /// Make an image of the files in a tar archive
+    Import(ImportOptions),
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images: a name, and with the last one the data
@@ -203,6 +211,8 @@ pub(super) enum ContainerVerb {
     Diff(OneContainer),
     /// Write all files of a container as a tar archive
     Export(ExportOptions),
+    /// Make an image of what a container has changed
+    Commit(CommitOptions),
 
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),
@@ -224,6 +234,8 @@ pub(super) enum ContainerGroup {
     Verb(ContainerVerb),
     /// Show everything about containers
     Inspect(InspectKind),
+    /// Remove containers that do not run
+    Prune(PruneOptions),
 }
 
 /// What concerns the whole, under `system`.
@@ -234,6 +246,12 @@ pub(super) enum SystemVerb {
     Info(InfoOptions),
     /// Show what happens
     Events(EventOptions),
+    /// Show what takes how much room
+    Df(DiskOptions),
+    /// Remove containers that do not run, networks that none joins, and images that none stands on
+    Prune(ImagePruneOptions),
+    /// Look whether everything is whole, and put right what is not
+    Check(CheckOptions),
 }
 
 /// The flags of `info`.
@@ -259,6 +277,8 @@ pub(super) enum ImageVerb {
     Load(LoadOptions),
     /// Save images into an archive
     Save(SaveOptions),
+    /// Make an image of the files in a tar archive
+    Import(ImportOptions),
     /// Give an image a further name
     Tag(TagOptions),
     /// Remove images
@@ -267,6 +287,8 @@ pub(super) enum ImageVerb {
     History(HistoryOptions),
     /// Show everything about images
     Inspect(InspectKind),
+    /// Remove images without a name that no container stands on
+    Prune(ImagePruneOptions),
 }
 
 /// What is done with networks, under `network`.
@@ -283,6 +305,8 @@ pub(super) enum NetworkVerb {
     /// Remove networks
     #[command(visible_alias = "remove")]
     Rm(NetworkRemove),
+    /// Remove networks that no container joins
+    Prune(PruneOptions),
     /// Let a container join a network
     Connect(NetworkConnect),
     /// Let a container leave a network

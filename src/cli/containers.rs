@@ -14,7 +14,7 @@ use super::{
         AttachOptions, ContainerGroup, ContainerOptions, ContainerVerb, CreateOptions, ExecOptions,
         LogOptions, PortOptions, RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
-    failure, foreground, inspect, output, registries, timings,
+    failure, foreground, inspect, making, output, prune, registries, timings,
 };
 use crate::{
     engine::{self, Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
@@ -37,6 +37,7 @@ pub(super) fn group(
         ContainerGroup::Create(options) => create(engine, surroundings, options),
         ContainerGroup::Exec(options) => exec(engine, surroundings, options),
         ContainerGroup::Verb(verb) => dispatch(engine, surroundings, verb),
+        ContainerGroup::Prune(options) => prune::containers(engine, &options),
         ContainerGroup::Inspect(options) => inspect::run(engine, &options.among("container")),
     }
 }
@@ -81,6 +82,7 @@ pub(super) fn dispatch(
         ContainerVerb::Port(options) => port(engine, &options),
         ContainerVerb::Cp(options) => files::copy(engine, surroundings, &options),
         ContainerVerb::Diff(options) => files::diff(engine, &options),
+        ContainerVerb::Commit(options) => making::commit(engine, options),
         ContainerVerb::Export(options) => files::export(engine, surroundings, &options),
         ContainerVerb::Wait(options) => Ok(for_all(&options.names, |name| {
             let exit = engine.wait(engine.container(name)?.id)?;

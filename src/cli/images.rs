@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    Surroundings,
     arguments::{
         HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, RemoveImages, SaveOptions,
         TagOptions,
@@ -14,20 +15,26 @@ use super::{
     filter::Filters,
     inspect,
     listing::{self, Row, moment, span},
-    output, registries,
+    making, output, prune, registries,
 };
 use crate::{
     engine::{Archive, Destination, Engine, EngineError, ErrorKind, Force, Result},
     model::{HistoryEntry, Image, ImageReference, units},
 };
 
-pub(super) fn dispatch(engine: &Engine, verb: ImageVerb) -> Result<u8> {
+pub(super) fn dispatch(
+    engine: &Engine,
+    surroundings: &Surroundings,
+    verb: ImageVerb,
+) -> Result<u8> {
     match verb {
         ImageVerb::Ls(options) => list(engine, &options),
         ImageVerb::Pull(options) => registries::pull(engine, &options),
         ImageVerb::Push(options) => registries::push(engine, &options),
         ImageVerb::Load(options) => load(engine, &options),
         ImageVerb::Save(options) => save(engine, &options),
+        ImageVerb::Import(options) => making::import(engine, surroundings, options),
+        ImageVerb::Prune(options) => prune::images(engine, &options),
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),
         ImageVerb::History(options) => history(engine, &options),

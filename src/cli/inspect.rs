@@ -214,6 +214,7 @@ fn of_image(image: &Image) -> Value {
         "Architecture": config.architecture,
         "Os": config.os,
         "Author": config.author.as_deref().unwrap_or_default(),
+        "Comment": config.history.last().map(|step| step.comment.as_str()).unwrap_or_default(),
         "Size": image.size(),
         "RootFS": {
             "Type": "layers",

@@ -2,16 +2,17 @@
 
 /// Verbs, and what to do meanwhile.
 const VERBS: &[(&[&str], &str)] = &[
-    (&["search"], "see what a registry has with: estiba manifest inspect IMAGE"),
-    (&["import"], "images come in with: estiba load -i FILE"),
     (
-        &["build", "buildx", "commit", "builder"],
+        &["build", "buildx", "builder"],
         "load an image that was built elsewhere: estiba load -i FILE",
     ),
-    (&["prune"], "remove by id, like: estiba rm $(estiba ps -aq -f status=exited)"),
+    (
+        &["prune"],
+        "say what: estiba system prune, estiba container prune, estiba image prune, estiba network prune",
+    ),
     (&["volume"], "show a directory inside with -v HOST:INSIDE"),
     (&["compose", "stack"], "start the containers one by one: estiba run"),
-    (&["df"], "the lists show sizes: estiba images, estiba ps -s"),
+    (&["df"], "estiba system df"),
 ];
 
 /// Flags, and what to do meanwhile.

@@ -8,7 +8,7 @@ use super::{
     filter::{Filters, fits_name},
     inspect, listing,
     listing::Row,
-    output,
+    output, prune,
 };
 use crate::{
     engine::{Engine, ErrorKind, Result},
@@ -30,6 +30,7 @@ pub(super) fn dispatch(engine: &Engine, verb: NetworkVerb) -> Result<u8> {
             output::line(name);
             Ok(())
         })),
+        NetworkVerb::Prune(options) => prune::networks(engine, &options),
         NetworkVerb::Connect(options) => {
             let (network, container) =
                 (engine.network(&options.network)?, engine.container(&options.container)?);

@@ -2,11 +2,14 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use serde::Serialize;
+
 use super::{
     arguments::{
         ImageChoice, LoginOptions, LogoutOptions, ManifestVerb, PullOptions, PullPolicy,
-        PushOptions, read_name,
+        PushOptions, SearchOptions, read_name,
     },
+    listing::{self, Row},
     output,
     transfer::{Output, Stopping, Transfer},
 };
@@ -159,6 +162,49 @@ pub(super) fn inspect(engine: &Engine, verb: &ManifestVerb) -> Result<u8> {
         output::line("");
     }
     Ok(0)
+}
+
+/// Lists the tags of a repository, or what a registry has.
+pub(super) fn search(engine: &Engine, options: &SearchOptions) -> Result<u8> {
+    let stopping = Stopping::new();
+    let (host, rest) = options.term.split_once('/').unwrap_or((&options.term, ""));
+    let is_host = host.contains(['.', ':']) || host == "localhost";
+    let mut rows: Vec<FoundRow> = if is_host && rest.is_empty() {
+        let found = engine.remote_repositories(host, stopping.cancel())?;
+        found
+            .into_iter()
+            .map(|name| FoundRow { name: format!("{host}/{name}"), tag: String::new() })
+            .collect()
+    } else {
+        let reference = named(&options.term)?.0;
+        let name = reference.familiar_name();
+        let tags = engine.remote_tags(&reference, stopping.cancel())?;
+        tags.into_iter().map(|tag| FoundRow { name: name.clone(), tag }).collect()
+    };
+    rows.truncate(options.limit.unwrap_or(usize::MAX));
+    listing::print(&rows, false, options.format.as_deref())?;
+    Ok(0)
+}
+
+/// A row of `search`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FoundRow {
+    name: String,
+    tag: String,
+}
+
+impl Row for FoundRow {
+    const HEAD: &'static [&'static str] = &["NAME", "TAG"];
+    const FIELDS: &'static [(&'static str, &'static str)] = &[("Name", "NAME"), ("Tag", "TAG")];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.name.clone(), self.tag.clone()]
+    }
+
+    fn id(&self) -> &str {
+        &self.name
+    }
 }
 
 fn all_tags(

@@ -148,6 +148,8 @@ impl From<ImageError> for EngineError {
             | ImageError::Archive(_)
             | ImageError::Unpack { .. }
             | ImageError::Index { .. }
+            | ImageError::Upper { .. }
+            | ImageError::Instruction { .. }
             | ImageError::Removed => Self::new(ErrorKind::Invalid, error.to_string()),
         }
     }

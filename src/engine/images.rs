@@ -98,6 +98,19 @@ impl Engine {
         Ok(removed)
     }
 
+    /// Removes an image with all its names, if these are still those that it had.
+    pub(super) fn remove_unchanged_image(&self, planned: &Image) -> Result<()> {
+        self.store().write(|records| {
+            let image = existing(records, planned.id)?;
+            if image.references != planned.references {
+                let message = format!("image {} has other names by now", image.display_name());
+                return Err(EngineError::new(ErrorKind::Conflict, message));
+            }
+            self.remove_whole(records, image)
+        })?;
+        Ok(image::delete_staged(self.layout())?)
+    }
+
     /// Removes an image with all its names, or says which containers stand on it.
     fn remove_whole(&self, records: &mut RecordsMut<'_>, image: Image) -> Result<ImageRemoved> {
         let orphans = records.remove_image(image.id).map_err(|error| match error {

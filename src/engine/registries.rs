@@ -160,6 +160,12 @@ impl RegistryFiles {
         Ok(Repository::new(self.reach(own, cancel)?, places, cancel))
     }
 
+    /// Gives a host as a whole, with the login for it.
+    pub(super) fn endpoint(&self, host: &str, cancel: &Cancel) -> Result<Arc<Endpoint>> {
+        let (own, _mirrors) = File::read(&self.registries)?.places(host, false)?;
+        Ok(self.reach(own, cancel)?.0)
+    }
+
     fn reach(
         &self,
         (host, name, insecure): Place,

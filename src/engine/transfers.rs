@@ -85,6 +85,14 @@ impl Engine {
         Ok(self.config().registries.repository(reference, cancel)?.tags()?)
     }
 
+    /// Lists the repositories that a registry has, if it tells.
+    ///
+    /// # Errors
+    /// As [`Engine::pull`].
+    pub fn remote_repositories(&self, host: &str, cancel: &Cancel) -> Result<Vec<String>> {
+        Ok(self.config().registries.endpoint(host, cancel)?.catalog()?)
+    }
+
     /// Tries a login with a registry and keeps it if it is accepted.
     ///
     /// # Errors

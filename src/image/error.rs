@@ -101,6 +101,22 @@ pub enum ImageError {
         /// What is wrong.
         reason: String,
     },
+    /// What a container has written cannot be said in a layer.
+    #[error("/{} cannot be part of an image: {reason}", printable(path))]
+    Upper {
+        /// What.
+        path: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An instruction that changes an image's config makes no sense.
+    #[error("invalid change '{}': {reason}", printable(text))]
+    Instruction {
+        /// The instruction.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Other processes kept removing the layers that this load needed.
     #[error("the layers of the image were removed again and again by another process")]
     Removed,

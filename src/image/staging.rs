@@ -157,6 +157,11 @@ fn abandoned(layout: &Layout) -> Result<Vec<(PathBuf, File)>> {
     Ok(found)
 }
 
+/// Lists what nobody works in any more.
+pub(super) fn abandoned_paths(layout: &Layout) -> Result<Vec<PathBuf>> {
+    Ok(abandoned(layout)?.into_iter().map(|(path, _lock)| path).collect())
+}
+
 fn is_aside(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(ASIDE.as_bytes()))
 }
@@ -201,7 +206,7 @@ fn sweep(layout: &Layout, records: &Records<'_>) -> std::result::Result<(), Imag
 }
 
 /// Lists what in a directory is named by a digest.
-fn named_by_digest(directory: &Path) -> Result<Vec<(Digest, PathBuf)>> {
+pub(super) fn named_by_digest(directory: &Path) -> Result<Vec<(Digest, PathBuf)>> {
     let paths = files::list(directory)?.into_iter();
     Ok(paths
         .filter_map(|path| {

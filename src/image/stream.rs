@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write},
     rc::Rc,
 };
 
@@ -23,7 +23,7 @@ const HEADERS: u64 = 4 * 1024 * 1024;
 /// The largest window that a zstd frame may ask for, as a power of two: 128 MiB, the most that `zstd` itself decodes unasked.
 const ZSTD_WINDOW: u32 = 27;
 
-/// Hashes what is read through it.
+/// Hashes what is read or written through it.
 #[derive(Debug)]
 pub(super) struct Hashing<R> {
     inner: R,
@@ -38,6 +38,23 @@ impl<R> Hashing<R> {
     /// Gives the digest of all bytes so far.
     pub(super) fn so_far(&self) -> Digest {
         finish(self.hash.clone())
+    }
+
+    /// Gives what it stands before, and the digest of all bytes.
+    pub(super) fn into_parts(self) -> (R, Digest) {
+        (self.inner, finish(self.hash))
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

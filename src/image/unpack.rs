@@ -32,7 +32,7 @@ use self::{
     trouble::{fault, resolved},
 };
 use super::{
-    Ownership,
+    ImageError, Ownership,
     error::{EntryFault, LayerFault},
     stream::Bounded,
 };
@@ -83,6 +83,24 @@ pub(super) fn unpack(
         return Err(LayerFault::Trailing.into());
     }
     unpacker.finish()
+}
+
+/// Unpacks the tar of one layer, which nothing vouches for, into a directory that is made; gives what is in it and the bytes of its files. For tools
+/// that have no store, such as a fuzzer.
+///
+/// # Errors
+/// [`ImageError::Layer`] when the tar is broken or hostile, [`ImageError::Unpack`] for this machine's failures; what was made so far stays.
+pub fn unpack_layer(
+    tar: impl Read,
+    into: &Path,
+    ownership: Ownership,
+) -> Result<(Vec<LayerEntry>, u64), ImageError> {
+    let layer = || into.display().to_string();
+    match unpack(tar, into, ownership) {
+        Ok(Unpacked { entries, size }) => Ok((entries, size)),
+        Err(Trouble::Layer(fault)) => Err(ImageError::Layer { layer: layer(), fault }),
+        Err(Trouble::Kernel(source)) => Err(ImageError::Unpack { layer: layer(), source }),
+    }
 }
 
 #[derive(Debug)]

@@ -67,6 +67,10 @@ pub enum Occurrence {
     ExecStart,
     /// An image was loaded from an archive.
     Load,
+    /// An image was made from the files of an archive.
+    Import,
+    /// An image was made from what a container has changed.
+    Commit,
     /// An image was pulled from a registry.
     Pull,
     /// An image was pushed to a registry.
@@ -108,6 +112,8 @@ impl fmt::Display for Occurrence {
             Self::Destroy => "destroy",
             Self::ExecStart => "exec_start",
             Self::Load => "load",
+            Self::Import => "import",
+            Self::Commit => "commit",
             Self::Pull => "pull",
             Self::Push => "push",
             Self::Tag => "tag",

@@ -367,6 +367,11 @@ impl Endpoint {
         Ok(self.base.get_or_init(|| found))
     }
 
+    /// Takes it for known how the host is spoken to.
+    pub(super) fn assume(&self, scheme: &str) {
+        let _known_already = self.base.set(format!("{scheme}://{}", self.host));
+    }
+
     /// Gives scheme and host if they are known.
     pub(super) fn known_base(&self) -> Option<&str> {
         self.base.get().map(String::as_str)

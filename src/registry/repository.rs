@@ -212,33 +212,55 @@ pub(super) fn whole(
     Ok(bytes)
 }
 
+/// A page of a list: of tags, or of repositories.
 #[derive(Deserialize)]
-struct Tags {
+struct Page {
     tags: Option<Vec<String>>,
+    repositories: Option<Vec<String>>,
 }
 
 fn tags(endpoint: &Endpoint, name: &str) -> Result<Vec<String>, RegistryError> {
-    let object = format!("tags of {name}");
+    let what = (format!("{name}/tags/list"), format!("tags of {name}"));
+    list(endpoint, what, &pull_of(name), |page| page.tags)
+}
+
+impl Endpoint {
+    /// Lists all repositories; most registries let only some ask, or nobody (distribution, spec/api.md §listing-repositories).
+    ///
+    /// # Errors
+    /// [`RegistryError::Denied`], [`RegistryError::NotFound`], [`RegistryError::Unauthorized`] when nobody may see it, and every other.
+    pub fn catalog(&self) -> Result<Vec<String>, RegistryError> {
+        let what = ("_catalog".to_owned(), "list of repositories".to_owned());
+        list(self, what, "registry:catalog:*", |page| page.repositories)
+    }
+}
+
+/// Reads a list page by page.
+fn list(
+    endpoint: &Endpoint,
+    (mut target, object): (String, String),
+    scope: &str,
+    names: impl Fn(Page) -> Option<Vec<String>>,
+) -> Result<Vec<String>, RegistryError> {
     let mut all = Vec::new();
-    let mut target = format!("{name}/tags/list");
     for _ in 0..MOST_LISTS {
         let response = endpoint.send(&Call {
             method: Method::GET,
             target: &target,
             headers: &[],
             payload: Payload::None,
-            scope: &pull_of(name),
+            scope,
         })?;
         let response = endpoint.expect(response, &[StatusCode::OK], &object)?;
         let more = response.headers().get(LINK).and_then(|link| next_page(link.to_str().ok()?));
         let text = whole(endpoint, response, LONGEST_LIST, &object)?;
-        let page: Tags =
+        let page: Page =
             serde_json::from_slice(&text).map_err(|error| RegistryError::Protocol {
                 host: endpoint.host().to_owned(),
                 object: object.clone(),
                 reason: printable(&error.to_string()),
             })?;
-        all.extend(page.tags.unwrap_or_default());
+        all.extend(names(page).unwrap_or_default());
         match more {
             Some(more) => target = more,
             None => break,

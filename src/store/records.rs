@@ -242,6 +242,19 @@ impl<'a> Records<'a> {
             .map(Option::unwrap_or_default)
     }
 
+    /// Says what SQLite finds wrong with the file, and which references lead nowhere; nothing when all is well. Reads everything.
+    pub fn faults(&self) -> Answer<Vec<String>> {
+        let mut faults: Vec<String> =
+            self.all("PRAGMA integrity_check(20)", [], |row| row.get(0))?;
+        faults.retain(|line| line != "ok");
+        faults.extend(self.all("PRAGMA foreign_key_check", [], |row| {
+            let (table, row, parent): (String, Option<i64>, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(format!("row {} of {table} refers to nothing in {parent}", row.unwrap_or_default()))
+        })?);
+        Ok(faults)
+    }
+
     fn endpoints(&self, condition: &str, id: &str) -> Answer<Vec<Endpoint>> {
         let question = format!("{} WHERE {condition}", rows::ENDPOINTS);
         self.all(&question, [id], rows::endpoint)

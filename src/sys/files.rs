@@ -4,6 +4,8 @@
 //! enter here: they are resolved by descriptor.
 #![expect(clippy::disallowed_methods, reason = "this file is what those methods are replaced by")]
 
+mod size;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -13,6 +15,8 @@ use std::{
     },
     path::{Path, PathBuf},
 };
+
+pub use size::{size_if_there, tree_size};
 
 use super::{At as _, Result};
 
@@ -230,25 +234,6 @@ pub fn allocate(path: &Path, bytes: u64) -> Result<()> {
     let file = create_new(path)?;
     let flags = rustix::fs::FallocateFlags::empty();
     rustix::fs::fallocate(&file, flags, 0, bytes).at_path("allocate", path)
-}
-
-/// Sums up the bytes of the files in a directory, following no link; what goes away meanwhile counts nothing.
-///
-/// # Errors
-/// What the kernel says, with the path.
-pub fn tree_size(path: &Path) -> Result<u64> {
-    let mut sum = 0;
-    let mut pending = vec![path.to_owned()];
-    while let Some(dir) = pending.pop() {
-        for entry in list(&dir)? {
-            match fs::symlink_metadata(&entry) {
-                Ok(found) if found.is_dir() => pending.push(entry),
-                Ok(found) if found.is_file() => sum += found.len(),
-                _ => {}
-            }
-        }
-    }
-    Ok(sum)
 }
 
 /// Writes everything that its file system still holds in memory to the disk (syncfs(2)).

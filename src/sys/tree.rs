@@ -82,6 +82,8 @@ pub struct Found {
     pub attributes: Vec<(CString, Vec<u8>)>,
     /// Whether it is a directory of a layer that hides what layers below have in it, if that was asked for.
     pub is_opaque: bool,
+    /// Whether the overlay has kept only part of it here, if that was asked for.
+    pub is_partial: bool,
 }
 
 impl Found {
@@ -101,6 +103,7 @@ impl Found {
             target: None,
             attributes: Vec::new(),
             is_opaque: false,
+            is_partial: false,
         }
     }
 }
@@ -114,10 +117,20 @@ pub enum Depth {
     Attributes,
     /// Of the topmost layer of an overlay: also which directories stand alone.
     Layer,
+    /// Both, and what the overlay has kept of a file elsewhere.
+    Whole,
 }
 
 /// What an overlay calls the mark of a directory that stands alone: root's, and that of a user namespace (overlayfs.rst).
 const OPAQUE: [&CStr; 2] = [c"trusted.overlay.opaque", c"user.overlay.opaque"];
+
+/// What an overlay notes on a directory that was renamed, and on a file of which it has copied no bytes (overlayfs.rst, `redirect_dir`, `metacopy`).
+const PARTIAL: [&CStr; 4] = [
+    c"trusted.overlay.redirect",
+    c"user.overlay.redirect",
+    c"trusted.overlay.metacopy",
+    c"user.overlay.metacopy",
+];
 
 /// Shows everything below a directory to `visit`, each directory before what is in it, in the order of their names; what is mounted there by itself is shown, but not entered.
 /// Something that vanishes meanwhile is left out.
@@ -216,18 +229,32 @@ impl<E: From<SysError>> Walk<'_, E> {
         left: usize,
     ) -> std::result::Result<bool, E> {
         let Some((mut found, entered)) = look(directory, name, path)? else { return Ok(false) };
-        if self.depth == Depth::Attributes {
+        if matches!(self.depth, Depth::Attributes | Depth::Whole) {
             let open = found.file.as_ref().map(AsFd::as_fd);
             if let Some(open) = open.or_else(|| entered.as_ref().map(AsFd::as_fd)) {
                 found.attributes =
                     attributes::of(open).at_path("read attributes of", &found.path)?;
             }
         }
-        if let (Depth::Layer, Some(directory)) = (self.depth, &entered) {
+        if let (Depth::Layer | Depth::Whole, Some(directory)) = (self.depth, &entered) {
             let mut mark = [0];
             let is_y =
                 |name: &&CStr| fgetxattr(directory, *name, &mut mark[..]) == Ok(1) && mark == *b"y";
             found.is_opaque = OPAQUE.iter().any(is_y);
+        }
+        if self.depth == Depth::Whole {
+            let open = found.file.as_ref().map(AsFd::as_fd);
+            let open = open.or_else(|| entered.as_ref().map(AsFd::as_fd));
+            // It is too long for no room, or there, even where it is empty.
+            let is_there = |name: &&CStr| {
+                open.is_some_and(|open| {
+                    matches!(
+                        fgetxattr(open, *name, &mut [0; 1][..]),
+                        Ok(_) | Err(rustix::io::Errno::RANGE)
+                    )
+                })
+            };
+            found.is_partial = PARTIAL.iter().any(is_there);
         }
         let path = found.path.clone();
         (self.visit)(found)?;

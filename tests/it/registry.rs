@@ -3,7 +3,7 @@
 mod faults;
 mod hostile;
 mod proxy;
-mod server;
+pub(crate) mod server;
 mod transfers;
 
 use std::{fs, path::PathBuf};

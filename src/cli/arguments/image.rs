@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::model::ImageReference;
+use crate::model::{ImageReference, Platform};
 
 /// The flags of `images`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -63,6 +63,49 @@ pub(in crate::cli) struct SaveOptions {
     /// Names or ids; a name without a tag means all its tags
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) names: Vec<String>,
+}
+
+/// The flags of `commit`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CommitOptions {
+    /// Who made the image
+    #[arg(short, long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(in crate::cli) author: String,
+    /// Change what a container made from it runs, as a Dockerfile does: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER,
+    /// VOLUME, WORKDIR
+    #[arg(short, long = "change", value_name = "INSTRUCTION")]
+    pub(in crate::cli) changes: Vec<String>,
+    /// A remark
+    #[arg(short, long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(in crate::cli) message: String,
+    /// Make the container's processes stand still meanwhile; yes if not said
+    #[arg(short, long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", hide_default_value = true)]
+    pub(in crate::cli) pause: bool,
+    /// The container
+    pub(in crate::cli) container: String,
+    /// The image's name
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(in crate::cli) name: Option<ImageReference>,
+}
+
+/// The flags of `import`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImportOptions {
+    /// Say what a container made from it runs, as a Dockerfile does; as for commit
+    #[arg(short, long = "change", value_name = "INSTRUCTION")]
+    pub(in crate::cli) changes: Vec<String>,
+    /// A remark
+    #[arg(short, long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(in crate::cli) message: String,
+    /// For which machines it is, like linux/arm64; for such as this one if not said
+    #[arg(long, value_name = "PLATFORM")]
+    pub(in crate::cli) platform: Option<Platform>,
+    /// A tar, which may be compressed; `-` is standard input
+    #[arg(value_name = "FILE|URL|-")]
+    pub(in crate::cli) source: String,
+    /// The image's name
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(in crate::cli) name: Option<ImageReference>,
 }
 
 /// The arguments of `tag`.

@@ -214,6 +214,11 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     if span.is_negative() { Err(wrong()) } else { Ok(Moment::Ago(span)) }
 }
 
+/// Reads a time, or how long ago it was, as the time that it is.
+pub(in crate::cli) fn read_moment(text: &str) -> Result<Timestamp, String> {
+    parse_moment(text).map(|moment| moment.seen_from(Timestamp::now()))
+}
+
 /// Reads a number of processors as billionths.
 pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
     let wrong = || "write a number of processors like 0.5 or 2".to_owned();

@@ -15,7 +15,7 @@ use crate::{
 
 impl Ownership {
     /// Tells whether such a thing is on the disk: devices are only made for a machine's root.
-    pub(super) fn is_made(self, kind: &EntryKind) -> bool {
+    pub(in crate::image) fn is_made(self, kind: &EntryKind) -> bool {
         let is_device =
             matches!(kind, EntryKind::CharDevice { .. } | EntryKind::BlockDevice { .. });
         self == Self::Kept || !is_device

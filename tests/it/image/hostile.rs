@@ -107,6 +107,8 @@ fn broken_layers_are_refused() {
         (&endless, gzip(&endless), "goes on long after"),
         (&swollen, gzip(&swollen), "exceed 4 MiB"),
         (&tar, b"\xfd7zXZ\0 not supported".to_vec(), "xz"),
+        // A frame that wants a window of 2 GiB (RFC 8878, window descriptor): what it is worth is known before memory is taken.
+        (&tar, b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec(), "cannot be read"),
         (&random, gzip(&tar), "uncompressed layer"),
     ] {
         let error = place().refused(&Oci::new(&[(layer, &blob)], "broken").tar());
@@ -219,4 +221,69 @@ fn a_good_image_beside_a_bad_one_does_not_come_in_either() {
     place.only(&docker(&[&Tar::new().file("first", b"1").end()], "first"));
     let error = place.refused(&docker(&[&good, &bad], "both"));
     assert!(error.contains("'../b'"), "{error}");
+}
+
+/// A hundred times what was sent is unpacked as it comes; what goes on after the archive is not waited for.
+#[test]
+fn a_layer_that_inflates_a_hundredfold_ends_with_its_archive() {
+    let mut bomb = Tar::new().file("a", b"x").end();
+    bomb.truncate(1024);
+    bomb.extend(Tar::new().file("zeros", &vec![0; 64 << 20]).end());
+    let small = gzip(&bomb);
+    assert!(small.len() < 1_000_000, "{}", small.len());
+    let place = place();
+    let image = place.only(&Oci::new(&[(&bomb, &small)], "bomb").tar());
+    assert_eq!(image.layers[0].size, (64 << 20) + 1);
+    let endless = [bomb, vec![0; 80 << 20]].concat();
+    let error = place.refused(&Oci::new(&[(&endless, &gzip(&endless))], "endless").tar());
+    assert!(error.contains("goes on long after"), "{error}");
+}
+
+/// The same path again and again, as something else each time: the last one counts, and neither index nor disk has more than one.
+#[test]
+fn of_entries_with_one_path_the_last_one_counts() {
+    let mut tar = Tar::new();
+    for round in 0..500 {
+        tar = tar
+            .dir("a/")
+            .file("a/b", format!("{round}").as_bytes())
+            .symlink("a", "elsewhere")
+            .file("a", b"file");
+    }
+    let layer = tar.dir("a/").file("a/b", b"last").end();
+    let place = place();
+    let image = place.only(&docker(&[&layer], "again"));
+    let index: Vec<_> = place.index(&image, 0).into_iter().map(|entry| entry.path).collect();
+    assert_eq!(index, ["a", "a/b"]);
+    assert_eq!(estiba::sys::files::read(&place.diff(&image, 0).join("a/b")).unwrap(), b"last");
+}
+
+/// Documents that name what is not there, or that lead back to themselves as far as digests let them.
+#[test]
+fn descriptors_that_lead_nowhere_are_refused() {
+    let layer = Tar::new().file("a", b"x").end();
+    let good = Oci::new(&[(&layer, &gzip(&layer))], "x");
+    let index: serde_json::Value = serde_json::from_slice(&good.0["index.json"]).unwrap();
+    let manifest = index["manifests"][0].clone();
+    for (field, value, words) in [
+        ("digest", serde_json::json!("sha256:".to_owned() + &"0".repeat(64)), "not in it"),
+        ("digest", serde_json::json!("sha512:00"), "cannot be understood"),
+        ("digest", serde_json::json!("../../etc/passwd"), "cannot be understood"),
+        ("size", serde_json::json!(u64::MAX), "bytes, but has"),
+        ("size", serde_json::json!(-1), "cannot be understood"),
+    ] {
+        let mut oci = good.clone();
+        let mut lie = manifest.clone();
+        lie[field] = value;
+        oci.index(&[lie]);
+        let error = place().refused(&oci.tar());
+        assert!(error.contains(words), "{error} should say: {words}");
+    }
+    // A config that tells of more layers than there are, and of fewer.
+    for layers in [&[][..], &[&layer[..], &layer[..]]] {
+        let mut archive = Tar::new().file("c.json", &config(layers)).file("l", &layer);
+        archive = archive.file("manifest.json", br#"[{"Config":"c.json","Layers":["l"]}]"#);
+        let error = place().refused(&archive.end());
+        assert!(error.contains("layers, there are"), "{error}");
+    }
 }

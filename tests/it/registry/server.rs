@@ -16,16 +16,16 @@ const HTPASSWD: &str = "user:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdc
 const FOREIGN: &str = "192.0.2.1";
 
 /// A registry that runs, until it is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// `host:port`.
-    pub(super) address: String,
+    pub(crate) address: String,
     data: PathBuf,
 }
 
 /// What a registry asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Nothing.
     Open,
     /// Name and password.
@@ -35,12 +35,12 @@ pub(super) enum Kind {
 }
 
 /// Gives a port that nobody listens on.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Makes a host whose loopback works.
-pub(super) fn host() -> Host {
+pub(crate) fn host() -> Host {
     let host = Host::new();
     if is_root() {
         let mut route = estiba::sys::netlink::Socket::route().unwrap();
@@ -55,7 +55,7 @@ pub(super) fn host() -> Host {
 
 impl Server {
     /// Starts a registry; `None`, said aloud, where it is not installed.
-    pub(super) fn start(host: &Host, kind: Kind) -> Option<Self> {
+    pub(crate) fn start(host: &Host, kind: Kind) -> Option<Self> {
         if Command::new("docker-registry").arg("--version").output().is_err() {
             skip("there is no docker-registry: apt-get install docker-registry");
             return None;
@@ -100,12 +100,12 @@ impl Server {
     }
 
     /// Gives a file of its directory.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.data.join(name)
     }
 
     /// Gives a name in it.
-    pub(super) fn name(&self, repository: &str) -> String {
+    pub(crate) fn name(&self, repository: &str) -> String {
         format!("{}/{repository}", self.address)
     }
 }
