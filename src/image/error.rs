@@ -122,6 +122,14 @@ pub enum ImageError {
     Removed,
 }
 
+impl ImageError {
+    /// Tells whether the disk is full, or the user's share of it.
+    pub(super) fn is_of_a_full_disk(&self) -> bool {
+        let (Self::Kernel(source) | Self::Unpack { source, .. }) = self else { return false };
+        matches!(source.errno(), Some(libc::ENOSPC | libc::EDQUOT))
+    }
+}
+
 /// What is wrong with a layer.
 #[derive(Debug)]
 pub enum LayerFault {

@@ -43,7 +43,7 @@ pub struct Pulled {
 /// Pulls images; with `platform`, for other machines than this one. Writes journal lines `Pull` and `Tag`.
 ///
 /// # Errors
-/// [`ImageError::Registry`], and every other: the store is as it was, except that what has come of layers is kept for the next try, unless it was cancelled.
+/// [`ImageError::Registry`], and every other: the store is as it was, except that what has come of layers is kept for the next try, unless it was cancelled or the disk is full.
 pub fn pull(
     layout: &Layout,
     ownership: Ownership,
@@ -72,7 +72,9 @@ pub fn pull(
     }
     let intake = Intake { layout, staging: &staging, ownership, occurrence: Occurrence::Pull };
     let outcome = intake.take(&mut store, (&remote, &images), progress);
-    if outcome.is_ok() || cancel.is_cancelled() {
+    // On a disk that is full, what was begun would keep it so.
+    let is_full = outcome.as_ref().is_err_and(ImageError::is_of_a_full_disk);
+    if outcome.is_ok() || is_full || cancel.is_cancelled() {
         remote.forget()?;
     }
     // What was cancelled fails in whatever way its threads noticed first.

@@ -85,7 +85,7 @@ fn what_is_not_here_yet_or_mistyped_is_told_in_one_sentence() {
     for (code, arguments, word) in [
         (125, &["run", "-p", "80:80", "x"][..], "published ports come later"),
         (125, &["run", "--frob", "x"], "unknown flag: --frob"),
-        (1, &["import", "x"], "not here yet"),
+        (1, &["build", "x"], "not here yet"),
         (1, &["runn"], "is run meant?"),
         (1, &["run", "-it", "x"], "not a TTY"),
         (125, &["run", "--env-file", "/absent", "x"], "/absent"),
