@@ -181,6 +181,8 @@ pub(super) fn search(engine: &Engine, options: &SearchOptions) -> Result<u8> {
         let tags = engine.remote_tags(&reference, stopping.cancel())?;
         tags.into_iter().map(|tag| FoundRow { name: name.clone(), tag }).collect()
     };
+    // Registries list in no order that they promise.
+    rows.sort_by(|one, other| (&one.name, &one.tag).cmp(&(&other.name, &other.tag)));
     rows.truncate(options.limit.unwrap_or(usize::MAX));
     listing::print(&rows, false, options.format.as_deref())?;
     Ok(0)

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -71,6 +72,9 @@ fn a_damaged_layer_is_found_and_unpacked_anew() {
     load(&host, "one");
     assert!(host.ok(&["system", "check"]).ends_with("all is whole"));
     let layer = layer_with(&host, "d/f");
+    if fs::metadata(layer.join("d/f")).unwrap().uid() != nix::unistd::geteuid().as_raw() {
+        return skip("what belongs to subordinate ids cannot be damaged from outside");
+    }
     let damages: [Damage<'_>; 7] = [
         ("/d/f has 4 bytes", &[], &|| tamper(&layer.join("d/f"), b"1234")),
         ("/d/f should be", &["--deep"], &|| tamper(&layer.join("d/f"), b"54321")),

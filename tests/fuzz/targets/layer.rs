@@ -56,6 +56,10 @@ fuzz_target!(|bytes: &[u8]| {
         let mut sum = 0;
         for entry in &entries {
             sum += entry.size;
+            if entry.path.contains('\u{fffd}') {
+                // A name that is no text stands in the index as something like it.
+                continue;
+            }
             let found = into.join(&entry.path).symlink_metadata();
             match &entry.kind {
                 EntryKind::Directory => assert!(found.expect("a directory").is_dir(), "{}", entry.path),

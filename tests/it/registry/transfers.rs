@@ -273,3 +273,23 @@ fn run_pulls_what_is_not_here() {
     assert_eq!(run("always").status.code(), Some(125), "a registry that is gone");
     host.assert_clean();
 }
+
+#[test]
+fn what_a_registry_has_is_listed() {
+    let host = host();
+    let Some(server) = Server::start(&host, Kind::Open) else { return };
+    loaded(&host, "app:1", &[1]);
+    for name in ["team/app:1", "team/app:2", "other:latest"] {
+        host.ok(&["tag", "app:1", &server.name(name)]);
+        host.ok(&["push", "-q", &server.name(name)]);
+    }
+    let found = |term: &str, format: &str| host.ok(&["search", "--format", format, term]);
+    let app = server.name("team/app");
+    assert_eq!(found(&app, "{{.Name}}:{{.Tag}}"), format!("{app}:1\n{app}:2"));
+    let all = format!("{}\n{app}", server.name("other"));
+    assert_eq!(found(&server.address, "{{.Name}}"), all);
+    assert_eq!(found(&format!("{}/", server.address), "{{.Name}}"), all);
+    assert_eq!(host.ok(&["search", "--limit", "1", &app]).lines().count(), 2, "the heads and one");
+    let said = host.fails(1, &["search", &server.name("nosuch")]);
+    assert!(said.contains("nosuch"), "{said}");
+}
