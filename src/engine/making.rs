@@ -109,6 +109,9 @@ impl Engine {
         image: &Image,
         recipe: &Recipe,
     ) -> Result<ImageId> {
+        // Until the layer is made, one that does not run is neither started nor removed.
+        let _held =
+            if container.state.is_live() { None } else { Some(self.hold_files(container)?) };
         let upper = image::written(self.layout(), container.id);
         if !files::exists(&upper) {
             // It is made when the container starts for the first time.

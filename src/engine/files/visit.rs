@@ -88,6 +88,11 @@ impl Engine {
         }
     }
 
+    /// Keeps a container that does not run from being started or removed until the file is closed; others may look meanwhile.
+    pub(in crate::engine) fn hold_files(&self, container: &Container) -> Result<File> {
+        self.lock_files(container, Purpose::Look)
+    }
+
     fn lock_files(&self, container: &Container, purpose: Purpose) -> Result<File> {
         let place = self.layout().container(container.id);
         files::make_private_dir(&place)?;
