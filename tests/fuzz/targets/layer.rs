@@ -51,7 +51,11 @@ fn mended(bytes: &[u8]) -> Vec<u8> {
 fuzz_target!(|bytes: &[u8]| {
     let place = place();
     let into = place.join("work/layer");
-    let bytes = if bytes.first().is_some_and(|byte| *byte & 1 == 0) { bytes.to_vec() } else { mended(bytes) };
+    let bytes = if bytes.first().is_some_and(|byte| *byte & 1 == 0) {
+        bytes.to_vec()
+    } else {
+        mended(bytes)
+    };
     if let Ok((entries, size)) = unpack_layer(&bytes[..], &into, Ownership::Mapped) {
         let mut sum = 0;
         for entry in &entries {
@@ -62,7 +66,9 @@ fuzz_target!(|bytes: &[u8]| {
             }
             let found = into.join(&entry.path).symlink_metadata();
             match &entry.kind {
-                EntryKind::Directory => assert!(found.expect("a directory").is_dir(), "{}", entry.path),
+                EntryKind::Directory => {
+                    assert!(found.expect("a directory").is_dir(), "{}", entry.path)
+                }
                 EntryKind::File => {
                     let found = found.expect("a file");
                     assert!(found.is_file() && found.len() == entry.size, "{}", entry.path);
