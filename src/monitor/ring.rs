@@ -1,6 +1,6 @@
 //! What a container used over the last hour, in a file of fixed size that its monitor writes and anybody reads.
 //!
-//! A record is sixteen words of eight bytes. The first [`FINE`] records are a second apart, the [`COARSE`] after them ten; the place of a record follows
+//! A record is sixteen words of eight bytes. The first `FINE` records are a second apart, the `COARSE` after them ten; the place of a record follows
 //! from its time alone, so that nobody has to find a head: to add one is one write, to read the newest are a few reads. A record that is read while it is
 //! written does not match its sum, and is passed over. The file lies in [`Layout::container_run`] and goes with that.
 
