@@ -14,6 +14,7 @@
 //! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
 //! | `resources` | [`Resources`] |
 //! | `security`, `isolation` | [`Security`], [`Isolation`] |
+//! | `logging` | [`LogConfig`], [`LogDriver`] |
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
 //! | `usage` | [`Usage`], [`Statistics`], [`Sample`], [`Rates`] |
@@ -26,6 +27,7 @@ mod event;
 mod id;
 mod image;
 mod isolation;
+mod logging;
 mod network;
 mod platform;
 mod reference;
@@ -47,6 +49,7 @@ pub use image::{
     LayerEntry, Whiteout,
 };
 pub use isolation::{Ipc, Isolation, Names, Sharing};
+pub use logging::{LogBounds, LogConfig, LogConfigError, LogDriver};
 pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode};
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError};

@@ -12,7 +12,7 @@
 //! | `role` | the monitor's life, step by step |
 //! | `start`, `group`, `ward`, `held`, `record` | a container's start, control group, care, belongings and end |
 //! | `watch`, `connection`, `streams` | the loop over descriptors, which knows no container |
-//! | [`log`] | Docker's json-file format, written and read |
+//! | [`log`] | what a container writes, kept and read |
 //! | `sampler`, [`ring`] | what the container uses, once a second, and the last hour of it |
 //!
 //! Not here: which container may start (`engine`), how a process gets into its namespaces (`runtime`).

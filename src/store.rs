@@ -99,9 +99,9 @@ impl Layout {
         file.lock().at_path("lock", &path)?;
         Ok(file)
     }
-    /// Gives the log of a container.
+    /// Gives what the names of the files of a container's log begin with.
     pub fn log(&self, id: ContainerId) -> PathBuf {
-        self.container(id).join("log.json")
+        self.container(id).join("log")
     }
 }
 

@@ -2,29 +2,26 @@
 
 mod files;
 mod list;
+mod logs;
 mod stats;
 
 use std::{path::PathBuf, time::Duration};
-
-use jiff::Timestamp;
 
 use super::{
     Surroundings,
     arguments::{
         AttachOptions, ContainerGroup, ContainerOptions, ContainerVerb, CreateOptions, ExecOptions,
-        LogOptions, PortOptions, RemoveOptions, RunOptions, StartOptions, UpdateOptions,
+        PortOptions, RemoveOptions, RunOptions, StartOptions, UpdateOptions,
     },
     failure, foreground, inspect, making, output, prune, registries, timings,
 };
 use crate::{
-    engine::{self, Engine, EngineError, ErrorKind, Force, LogOptions as Wanted, Result, Stream},
+    engine::{self, Engine, EngineError, ErrorKind, Force, Result},
     model::{Container, Mark, Resources, Step},
 };
 
 /// How long a container may take to stop when nobody says.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long `logs -f` waits before it asks whether the container still lives.
-const LOG_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What the group `container` has.
 pub(super) fn group(
@@ -64,7 +61,7 @@ pub(super) fn dispatch(
             Ok(each(engine, &options.names, |container| engine.kill(container.id, options.signal)))
         }
         ContainerVerb::Rm(options) => Ok(remove(engine, &options)),
-        ContainerVerb::Logs(options) => logs(engine, &options),
+        ContainerVerb::Logs(options) => logs::run(engine, &options),
         ContainerVerb::Attach(options) => attach(engine, &options),
         ContainerVerb::Pause(options) => {
             Ok(each(engine, &options.names, |container| engine.pause(container.id)))
@@ -295,39 +292,6 @@ fn remove(engine: &Engine, options: &RemoveOptions) -> u8 {
             done => done.map(|()| output::line(name)),
         }
     })
-}
-
-fn logs(engine: &Engine, options: &LogOptions) -> Result<u8> {
-    let container = engine.container(&options.container)?;
-    let wanted = Wanted { tail: options.tail.0, follow: options.follow };
-    let now = Timestamp::now();
-    let [since, until] =
-        [options.since, options.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
-    let mut reader = engine.logs(container.id, wanted)?;
-    while !reader.is_finished() && output::is_heard() {
-        let Some(line) = reader.next_line(LOG_PATIENCE)? else {
-            if until.is_some_and(|until| Timestamp::now() > until) {
-                break;
-            }
-            continue;
-        };
-        if until.is_some_and(|until| line.time > until) {
-            break;
-        }
-        if since.is_some_and(|since| line.time < since) {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        if options.timestamps {
-            bytes.extend(format!("{:.9} ", line.time).into_bytes());
-        }
-        bytes.extend(&line.bytes);
-        match line.stream {
-            Stream::Stdout => output::bytes(&bytes),
-            Stream::Stderr => output::error_bytes(&bytes),
-        }
-    }
-    Ok(0)
 }
 
 /// Does something to each container and prints its name; goes on after a failure.

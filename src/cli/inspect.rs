@@ -39,7 +39,7 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
         kinds.into_iter().filter(|candidate| kind.is_none_or(|only| only == *candidate))
     {
         let found = match candidate {
-            "container" => engine.container(name).map(|container| of_container(&container)),
+            "container" => engine.container(name).map(|container| of_container(engine, &container)),
             "image" => engine.image(name).map(|image| of_image(&image)),
             _ => engine.network(name).map(|network| of_network(&network)),
         };
@@ -52,7 +52,7 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
     Err(EngineError::new(ErrorKind::NotFound, format!("no such {what}: {name}")))
 }
 
-fn of_container(container: &Container) -> Value {
+fn of_container(engine: &Engine, container: &Container) -> Value {
     let config = &container.config;
     let (path, args) = match config.args.split_first() {
         Some((path, args)) => (path.as_str(), args),
@@ -65,6 +65,7 @@ fn of_container(container: &Container) -> Value {
         "Args": args,
         "State": of_state(&container.state),
         "Image": container.image.to_string(),
+        "LogPath": engine.log_path(container).unwrap_or_default(),
         "Name": format!("/{}", container.name),
         "Platform": "linux",
         "HostConfig": of_host_config(container),

@@ -38,7 +38,6 @@ const FLAGS: &[(&[&str], &str)] = &[
         &["--ip6", "--link", "--link-local-ip", "--network-alias", "--net-alias", "--alias"],
         "networks have IPv4 addresses and no names yet",
     ),
-    (&["--log-opt"], "options of logs come later"),
     (
         &["--cpu-rt-period", "--cpu-rt-runtime"],
         "control groups of most kernels have no real-time share",

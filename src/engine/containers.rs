@@ -1,6 +1,6 @@
 //! Containers as records: made, found, looked at, removed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     Claimed, Engine, EngineError, ErrorKind, Force, LogOptions, LogReader, Result, names, plan,
@@ -10,8 +10,9 @@ use crate::{
     image,
     model::{
         Container, ContainerId, ContainerName, CreateContainer, DEFAULT_NETWORK, Exit, Image,
-        NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Verb,
+        LogDriver, NetworkMode, NetworkRequest, Occurrence, State, Subject, Timestamp, Verb,
     },
+    monitor::log,
     store::{Records, RecordsMut, StoreError},
     sys::{
         cgroup::{Cgroup, Reach},
@@ -215,10 +216,17 @@ impl Engine {
     /// Opens a container's log.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is no such container.
+    /// [`ErrorKind::NotFound`] when there is no such container, [`ErrorKind::Invalid`] when its log is not kept.
     pub fn logs(&self, id: ContainerId, options: LogOptions) -> Result<LogReader> {
-        self.container_by_id(id)?;
-        LogReader::open(self, id, options)
+        LogReader::open(self, &self.container_by_id(id)?, options)
+    }
+
+    /// Gives the file that others may read a container's log from, once there is one; the format is Docker's.
+    pub fn log_path(&self, container: &Container) -> Option<PathBuf> {
+        let driver = container.config.log.driver;
+        let is_shared = driver == LogDriver::JsonFile && container.state != State::Created;
+        let chain = log::Chain::of(self.layout(), container.id, driver).filter(|_| is_shared)?;
+        Some(chain.newest().to_owned())
     }
 
     /// Tells how many bytes a container has written over its image.

@@ -29,6 +29,7 @@ pub(super) fn resolve(
     check_targets(&request.mounts)?;
     resources::check(&request.resources)?;
     isolation::check(request, &network)?;
+    request.log.bounds().map_err(|error| invalid(error.to_string()))?;
     check_platform(request, image)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
@@ -51,6 +52,7 @@ pub(super) fn resolve(
         resources: request.resources.clone(),
         security: security::resolve(&request.security)?,
         isolation: request.isolation.clone(),
+        log: request.log.clone(),
     })
 }
 

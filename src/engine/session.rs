@@ -4,7 +4,7 @@ use std::{os::fd::BorrowedFd, time::Duration};
 
 use super::{Engine, EngineError, ErrorKind, Result};
 use crate::{
-    model::{ContainerId, Exit, Timestamp},
+    model::{Container, ContainerId, Exit, Timestamp},
     monitor::{self, log},
     store::Ear,
 };
@@ -50,8 +50,12 @@ impl Session {
 /// Which lines of a log are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogOptions {
-    /// Only the last so many lines.
-    pub tail: Option<usize>,
+    /// Only the last so many lines; what else is asked for is applied to those, as with Docker.
+    pub tail: Option<u64>,
+    /// Only what came then or later.
+    pub since: Option<Timestamp>,
+    /// Nothing from the first entry on that came later than that.
+    pub until: Option<Timestamp>,
     /// Go on with what comes, until the container ends.
     pub follow: bool,
 }
@@ -76,28 +80,33 @@ pub enum Stream {
     Stderr,
 }
 
-/// A container's log, read from its beginning or from its last lines.
+/// A container's log, read from its beginning or from where the wanted lines begin.
 #[derive(Debug)]
 pub struct LogReader {
     reader: log::Reader,
     engine: Engine,
     container: ContainerId,
-    follow: bool,
+    options: LogOptions,
     is_finished: bool,
 }
 
 impl LogReader {
     pub(super) fn open(
         engine: &Engine,
-        container: ContainerId,
+        container: &Container,
         options: LogOptions,
     ) -> Result<Self> {
-        let reader = log::Reader::open(&engine.layout().log(container), options.tail)?;
+        let driver = container.config.log.driver;
+        let Some(chain) = log::Chain::of(engine.layout(), container.id, driver) else {
+            let message = "configured logging driver does not support reading";
+            return Err(EngineError::new(ErrorKind::Invalid, message)
+                .hint("its log is not kept: it was made with --log-driver none"));
+        };
         Ok(Self {
-            reader,
+            reader: log::Reader::open(chain, options.tail, options.since)?,
             engine: engine.clone(),
-            container,
-            follow: options.follow,
+            container: container.id,
+            options,
             is_finished: false,
         })
     }
@@ -108,17 +117,26 @@ impl LogReader {
     /// # Errors
     /// [`ErrorKind::Storage`] when the log cannot be read.
     pub fn next_line(&mut self, patience: Duration) -> Result<Option<LogLine>> {
-        let patience = if self.follow { patience } else { Duration::ZERO };
+        let patience = if self.options.follow { patience } else { Duration::ZERO };
         if let Some(entry) = self.reader.next_entry(patience)? {
-            return Ok(Some(LogLine::from(entry)));
+            return Ok(self.wanted(entry));
         }
-        if self.follow && self.engine.is_live(self.container)? {
+        if self.options.until.is_some_and(|until| Timestamp::now() > until) {
+            self.is_finished = true;
+            return Ok(None);
+        }
+        if self.options.follow && self.engine.is_live(self.container)? {
             return Ok(None);
         }
         // It has ended, so its monitor wrote all there is before the record said so: one more look is the last.
         let last = self.reader.next_entry(Duration::ZERO)?;
         self.is_finished = last.is_none();
-        Ok(last.map(LogLine::from))
+        Ok(last.and_then(|entry| self.wanted(entry)))
+    }
+
+    fn wanted(&mut self, entry: log::Entry) -> Option<LogLine> {
+        self.is_finished = self.options.until.is_some_and(|until| entry.time > until);
+        (!self.is_finished).then(|| LogLine::from(entry))
     }
 
     /// Tells whether no further line can come.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContainerId, ContainerName, Endpoint, ImageId, Isolation, NetworkMode, Resources, Security,
-    Timestamp, resources,
+    ContainerId, ContainerName, Endpoint, ImageId, Isolation, LogConfig, NetworkMode, Resources,
+    Security, Timestamp, resources,
 };
 
 /// A container as the records have it.
@@ -79,6 +79,9 @@ pub struct ContainerConfig {
     /// What it shares, and what stands around its program.
     #[serde(default, skip_serializing_if = "Isolation::is_default")]
     pub isolation: Isolation,
+    /// Where what it writes is kept.
+    #[serde(default, skip_serializing_if = "LogConfig::is_default")]
+    pub log: LogConfig,
 }
 
 /// Something mounted into a container beside its root file system.
@@ -278,6 +281,8 @@ pub struct CreateContainer {
     pub security: Security,
     /// What it shares, and what stands around its program.
     pub isolation: Isolation,
+    /// Where what it writes is kept.
+    pub log: LogConfig,
     /// Number of the signal that asks it to stop; the image's if `None`.
     pub stop_signal: Option<i32>,
     /// The platform that the image must be for, like `linux/amd64`.

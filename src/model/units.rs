@@ -46,24 +46,37 @@ fn scaled(bytes: u64, base: u32, units: &[&str]) -> String {
 /// # Errors
 /// [`SizeError`] when the text is no number, has another unit, or does not fit 64 bits.
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
+    multiplied(text, 1024)
+}
+
+/// Reads a size as `docker run --log-opt max-size` does: as [`parse_size`], with decimal multiples (go-units, `FromHumanSize`).
+///
+/// # Errors
+/// As [`parse_size`].
+pub fn parse_decimal_size(text: &str) -> Result<u64, SizeError> {
+    multiplied(text, 1000)
+}
+
+fn multiplied(text: &str, base: u64) -> Result<u64, SizeError> {
     let wrong = || SizeError(text.to_owned());
     let lower = text.trim().to_ascii_lowercase();
     let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(end);
-    let shift = match unit {
+    let power = match unit {
         "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
         _ => return Err(wrong()),
     };
+    let factor = base.pow(power);
     if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(1 << shift).ok_or_else(wrong);
+        return whole.checked_mul(factor).ok_or_else(wrong);
     }
     let fraction: f64 = number.parse().map_err(|_error: std::num::ParseFloatError| wrong())?;
     #[expect(clippy::cast_precision_loss, reason = "2 to the 40th is exact")]
-    let bytes = fraction * (1_u64 << shift) as f64;
+    let bytes = fraction * factor as f64;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -137,6 +150,8 @@ mod tests {
         ] {
             assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
         }
+        assert_eq!(parse_decimal_size("10k").unwrap(), 10_000);
+        assert_eq!(parse_decimal_size("1.5m").unwrap(), 1_500_000);
         for bad in ["", "m", "-1", "1x", "1.2.3", "99999999999t", "nan", "inf", "1e3"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }

@@ -36,7 +36,7 @@ pub(super) struct Started {
     /// The records, where that is written down.
     pub(super) store: Store,
     pub(super) program: Program,
-    pub(super) log: log::Writer,
+    pub(super) log: Option<log::Writer>,
     pub(super) seccomp: Option<seccomp::Program>,
     /// Its network namespace, if it can join networks.
     pub(super) network: Option<OwnedFd>,
@@ -60,7 +60,7 @@ pub(super) struct Made {
     created: Created,
     network: Option<OwnedFd>,
     streams: Option<Streams>,
-    log: log::Writer,
+    log: Option<log::Writer>,
     seccomp: Option<seccomp::Program>,
 }
 
@@ -130,7 +130,7 @@ pub(super) fn make(
         write_etc(launch, &launch.container.endpoints)?;
         created.admit();
     }
-    let log = log::Writer::open(&launch.layout.log(launch.container.id))?;
+    let log = open_log(launch)?;
     Ok(Made { created, network, streams, log, seccomp })
 }
 
@@ -273,6 +273,16 @@ fn connect(
         return Ok(None);
     }
     Ok(Some(namespace.try_clone_to_owned().at("keep", "the network namespace")?))
+}
+
+/// Opens the container's log, if one is kept.
+fn open_log(launch: &Launch) -> Result<Option<log::Writer>, StartFailure> {
+    let (container, config) = (&launch.container, &launch.container.config.log);
+    let Some(chain) = log::Chain::of(&launch.layout, container.id, config.driver) else {
+        return Ok(None);
+    };
+    let bounds = config.bounds().map_err(|error| StartFailure::new(&error))?;
+    Ok(Some(log::Writer::open(chain, bounds)?))
 }
 
 /// Leaves the keys of whoever called behind, for this process and the container's (`keyrings(7)`).

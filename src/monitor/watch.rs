@@ -103,13 +103,13 @@ impl Watch {
     }
 
     /// Takes the container's first process into care.
-    pub(super) fn begin(&mut self, mut program: Program, log: Writer) {
+    pub(super) fn begin(&mut self, mut program: Program, log: Option<Writer>) {
         program.streams.inherit(&mut self.early);
         if let Some(size) = self.size {
             program.streams.resize(size);
         }
         self.main = Some(program);
-        self.log = Some(log);
+        self.log = log;
     }
 
     /// Takes a program executed for a client into care.

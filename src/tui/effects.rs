@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// SIGKILL (signal(7)).
 const KILL: i32 = 9;
 /// How many lines of a log are read back.
-const TAIL: usize = 2_000;
+const TAIL: u64 = 2_000;
 /// The most log lines in one message.
 const LINES: usize = 512;
 /// How long a question must stand before it is asked, so that scrolling through a list asks only the last.
@@ -134,7 +134,7 @@ impl Performer {
 
     /// Sends a log's lines in as few messages as they come, until it ends or nobody wants them.
     fn follow(&self, number: u64, id: ContainerId) -> Result<()> {
-        let options = LogOptions { tail: Some(TAIL), follow: true };
+        let options = LogOptions { tail: Some(TAIL), follow: true, ..LogOptions::default() };
         let mut reader = self.engine.logs(id, options)?;
         let mut lines = Vec::new();
         let mut has_told = false;

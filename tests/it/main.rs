@@ -24,6 +24,7 @@ mod isolated;
 
 mod kills;
 mod limits;
+mod logs;
 mod loops;
 mod making;
 mod mounts;

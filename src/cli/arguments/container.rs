@@ -1,6 +1,7 @@
 //! The flags of verbs about containers, and how those of `run` become a request.
 
 mod isolation;
+mod logging;
 mod resources;
 mod security;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use isolation::{LifeOptions, NameOptions, NoteOptions, SharingOptions, isolation};
+use logging::LoggingOptions;
 use resources::FurtherLimits;
 pub(in crate::cli) use resources::LimitOptions;
 use security::SecurityOptions;
@@ -132,6 +134,8 @@ pub(in crate::cli) struct ContainerOptions {
     #[command(flatten)]
     life: LifeOptions,
     #[command(flatten)]
+    logging: LoggingOptions,
+    #[command(flatten)]
     notes: NoteOptions,
 }
 
@@ -178,6 +182,7 @@ impl ContainerOptions {
             resources: self.further_limits.add_to(self.limits.into_resources()),
             security,
             stop_signal: self.life.stop_signal,
+            log: self.logging.into_config(),
             isolation: isolation(self.sharing, self.names, &self.life, self.notes),
             platform: self.choice.platform.as_ref().map(ToString::to_string),
             volumes_from: self.volumes_from,

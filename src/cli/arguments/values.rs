@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use ipnet::Ipv4Net;
-use jiff::{SignedDuration, Timestamp, civil};
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 use crate::model::{DeviceWeight, Ulimit, units};
 
@@ -12,13 +12,13 @@ const MOST_CPUS: f64 = 1_000_000.0;
 
 /// How much of a log; a type of its own because clap reads `Option` as "may be left out".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) struct Tail(pub(in crate::cli) Option<usize>);
+pub(in crate::cli) struct Tail(pub(in crate::cli) Option<u64>);
 
 /// Reads a number of lines; `all`, or a number below 0 as with Docker, means all of them.
 pub(super) fn parse_tail(text: &str) -> Result<Tail, String> {
     match text.parse::<i64>() {
         _ if text == "all" => Ok(Tail(None)),
-        Ok(lines) => Ok(Tail(usize::try_from(lines).ok())),
+        Ok(lines) => Ok(Tail(u64::try_from(lines).ok())),
         Err(_) => Err("it is neither a number of lines nor 'all'".to_owned()),
     }
 }
@@ -196,19 +196,22 @@ impl Moment {
     }
 }
 
-/// Reads a moment as Docker does: a span back from now (`90s`, `1h30m`), seconds since 1970, or a date with or without time and zone; without a zone it is
-/// UTC.
+/// Reads a moment as Docker does: a span back from now (`90s`, `1h30m`), seconds since 1970 with or without fraction, or a date with or without time and zone; without a
+/// zone it is this machine's (docker/cli, `GetTimestamp`).
 pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+    moment_in(text, &TimeZone::system())
+}
+
+fn moment_in(text: &str, zone: &TimeZone) -> Result<Moment, String> {
     let wrong = || "write a span like 10m, or a time like 2026-01-31T12:00:00Z".to_owned();
-    if let Ok(seconds) = text.parse::<f64>() {
-        let since = SignedDuration::try_from_secs_f64(seconds).map_err(|_error| wrong())?;
+    if let Some(since) = seconds(text) {
         return Timestamp::from_duration(since).map(Moment::At).map_err(|_error| wrong());
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(Moment::At(moment));
     }
     if let Ok(moment) = text.parse::<civil::DateTime>() {
-        return format!("{moment}Z").parse().map(Moment::At).map_err(|_error| wrong());
+        return zone.to_timestamp(moment).map(Moment::At).map_err(|_error| wrong());
     }
     let span = text.parse::<SignedDuration>().map_err(|_error| wrong())?;
     if span.is_negative() { Err(wrong()) } else { Ok(Moment::Ago(span)) }
@@ -217,6 +220,16 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
 /// Reads a time, or how long ago it was, as the time that it is.
 pub(in crate::cli) fn read_moment(text: &str) -> Result<Timestamp, String> {
     parse_moment(text).map(|moment| moment.seen_from(Timestamp::now()))
+}
+
+/// Reads `1136073600.000000001`, to the nanosecond.
+fn seconds(text: &str) -> Option<SignedDuration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    Some(SignedDuration::new(whole.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
 }
 
 /// Reads a number of processors as billionths.
@@ -317,19 +330,26 @@ mod tests {
     #[test]
     fn moments_are_spans_seconds_or_dates() {
         let now = Timestamp::from_second(1_000_000).unwrap();
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
         for (text, second) in [
             ("90s", 999_910),
             ("1h30m", 1_000_000 - 5400),
+            ("1.5h", 1_000_000 - 5400),
             ("500000", 500_000),
             ("1970-01-02T00:00:00Z", 86_400),
             ("1970-01-02T00:00:00+01:00", 82_800),
-            ("1970-01-02T00:00:05", 86_405),
-            ("1970-01-02", 86_400),
+            ("1970-01-02T00:00:05", 82_805),
+            ("1970-01-02T00:01", 82_860),
+            ("1970-01-02", 82_800),
         ] {
-            let moment = parse_moment(text).unwrap().seen_from(now);
+            let moment = moment_in(text, &zone).unwrap().seen_from(now);
             assert_eq!(moment, Timestamp::from_second(second).unwrap(), "{text}");
         }
-        for bad in ["", "soon", "-5m", "1970-13-01", "nan", "1e300"] {
+        let exact = parse_moment("1136073600.000000001").unwrap().seen_from(now);
+        assert_eq!(exact, "2006-01-01T00:00:00.000000001Z".parse().unwrap());
+        for bad in
+            ["", "soon", "-5m", "1970-13-01", "nan", "1e300", "1.", ".5", "99999999999999999999"]
+        {
             assert!(parse_moment(bad).is_err(), "{bad}");
         }
     }

@@ -122,6 +122,9 @@ pub(in crate::cli) struct LogOptions {
     /// Put the time before each line
     #[arg(short, long)]
     pub(in crate::cli) timestamps: bool,
+    /// Put attributes before each line, of which there are none: a blank
+    #[arg(long)]
+    pub(in crate::cli) details: bool,
     /// The container
     pub(in crate::cli) container: String,
 }

@@ -47,7 +47,7 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
         "DnsSearch": names.dns_search,
         "DnsOptions": names.dns_options,
         "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
-        "LogConfig": { "Type": "json-file", "Config": {} },
+        "LogConfig": { "Type": config.log.driver.to_string(), "Config": config.log.options },
     })
 }
 

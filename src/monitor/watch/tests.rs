@@ -10,10 +10,15 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    model::ExecRequest,
-    monitor::{SOCKET, StartFailure, channel::Channel, log::Reader},
+    model::{ContainerId, ExecRequest, LogConfig, LogDriver},
+    monitor::{
+        SOCKET, StartFailure,
+        channel::Channel,
+        log::{Chain, Reader},
+    },
     runtime::Stdio,
-    sys::socket,
+    store::Layout,
+    sys::{files, socket},
 };
 
 /// Runs a shell as a monitor would run a container's program.
@@ -62,8 +67,8 @@ impl Stage {
 
     /// Lets the program begin and stays with it to its end.
     fn begin(mut self, program: Program) -> (TempDir, JoinHandle<Exit>) {
-        let log = Writer::open(&self.dir.path().join("log.json")).unwrap();
-        self.watch.begin(program, log);
+        let log = log_of(self.dir.path());
+        self.watch.begin(program, Some(log));
         (self.dir, thread::spawn(move || stay(self.watch)))
     }
 }
@@ -113,8 +118,21 @@ fn shown(client: &mut Channel) -> (Vec<u8>, Vec<u8>, Option<Exit>) {
     }
 }
 
+/// Gives the log in a directory.
+fn chain(dir: &Path) -> Chain {
+    let layout = Layout { data_root: dir.to_owned(), run_root: dir.to_owned() };
+    let id = ContainerId::from_bytes([1; 32]);
+    files::make_private_dir(&layout.container(id)).unwrap();
+    Chain::of(&layout, id, LogDriver::JsonFile).unwrap()
+}
+
+fn log_of(dir: &Path) -> Writer {
+    let bounds = LogConfig::default().bounds().unwrap();
+    Writer::open(chain(dir), bounds).unwrap()
+}
+
 fn logged(dir: &Path) -> Vec<(bool, Vec<u8>)> {
-    let mut log = Reader::open(&dir.join("log.json"), None).unwrap();
+    let mut log = Reader::open(chain(dir), None, None).unwrap();
     std::iter::from_fn(|| log.next_entry(Duration::ZERO).unwrap())
         .map(|entry| (entry.is_stderr, entry.bytes))
         .collect()
@@ -168,14 +186,14 @@ fn a_slow_client_holds_the_program_back_and_loses_nothing() {
     client.send(&Request::Attach).unwrap();
     stage.settle();
     let script = format!("head -c {TOTAL} /dev/zero");
-    let log = Writer::open(&stage.dir.path().join("log.json")).unwrap();
-    stage.watch.begin(shell(&script, false), log);
+    let log = log_of(stage.dir.path());
+    stage.watch.begin(shell(&script, false), Some(log));
     // Nobody reads: rounds come to rest, with little in memory.
     while !stage.watch.wait(&[], Some(Duration::from_millis(200))).unwrap().is_empty() {
         stage.watch.round(&[], Some(Duration::ZERO)).unwrap();
     }
     assert!(stage.watch.end().is_none());
-    let size = stage.dir.path().join("log.json").metadata().unwrap().len();
+    let size = chain(stage.dir.path()).newest().metadata().unwrap().len();
     assert!(size > 0 && size < 6 * u64::try_from(TOTAL).unwrap(), "{size}");
     let watch = stage.watch;
     let stays = thread::spawn(move || stay(watch));

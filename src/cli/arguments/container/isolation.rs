@@ -84,9 +84,6 @@ pub(super) struct LifeOptions {
     /// Check no health, as is done anyway
     #[arg(long)]
     no_healthcheck: bool,
-    /// Where what it writes goes: only json-file is here yet
-    #[arg(long, value_name = "DRIVER", value_parser = parse_log_driver)]
-    log_driver: Option<bool>,
 }
 
 /// A hardware address; a type of its own because clap would read a list as many values.
@@ -203,10 +200,6 @@ fn parse_cgroupns(text: &str) -> std::result::Result<bool, String> {
 
 fn parse_restart(text: &str) -> std::result::Result<bool, String> {
     one_of(text, "no").ok_or_else(|| "restart policies come later".to_owned())
-}
-
-fn parse_log_driver(text: &str) -> std::result::Result<bool, String> {
-    one_of(text, "json-file").ok_or_else(|| "other log drivers come later".to_owned())
 }
 
 fn one_of(text: &str, word: &str) -> Option<bool> {
