@@ -238,6 +238,15 @@ fn flood(bytes: u64) {
 
 #[test]
 fn a_disk_full_of_log_ends_nothing_and_is_said() {
+    disk_full_of_log("json-file");
+}
+
+#[test]
+fn a_disk_full_of_local_log_ends_nothing_and_is_said() {
+    disk_full_of_log("local");
+}
+
+fn disk_full_of_log(driver: &str) {
     if !is_root() {
         return skip("a small disk is mounted for this, which needs root");
     }
@@ -245,7 +254,10 @@ fn a_disk_full_of_log_ends_nothing_and_is_said() {
     let disk = SmallDisk::mount(&host.path("root"));
     host.load_starter();
     let script = format!("line={}; while :; do echo $line; done", "x".repeat(8000));
-    host.ok(&["run", "-d", "--name", "flood", STARTER, "sh", "-c", &script]);
+    let flood = ["run", "-d", "--name", "flood", "--log-driver", driver, "--log-opt"];
+    // Larger than the disk: no file is full.
+    let more = ["max-size=1g", STARTER, "sh", "-c", &script];
+    host.ok(&[&flood[..], &more].concat());
     eventually("the log says, on standard error, that lines are missing", || {
         let last = host.call(&["logs", "--tail", "1", "flood"]).stderr;
         last.starts_with(b"estiba: lines are missing here: No space left on device")
