@@ -75,9 +75,15 @@ impl ImageReference {
         if self.registry != DEFAULT_REGISTRY {
             return format!("{}/{}", self.registry, self.repository);
         }
-        match self.repository.strip_prefix(DEFAULT_NAMESPACE) {
-            Some(official) if !official.contains('/') => official.to_owned(),
-            _ => self.repository.clone(),
+        let familiar = match self.repository.strip_prefix(DEFAULT_NAMESPACE) {
+            Some(official) if !official.contains('/') => official,
+            _ => &self.repository,
+        };
+        // What would be read as another registry is said in full: `docker.io/localhost/x`.
+        if split_registry(familiar) == (DEFAULT_REGISTRY, familiar) {
+            familiar.to_owned()
+        } else {
+            format!("{DEFAULT_REGISTRY}/{familiar}")
         }
     }
 
@@ -225,6 +231,15 @@ mod tests {
             ("127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b:latest", "127.0.0.1:5000/a/b:latest"),
             ("index.docker.io/x", "docker.io/library/x:latest", "x:latest"),
             ("docker.io/library/x:1", "docker.io/library/x:1", "x:1"),
+            // Found by tests/fuzz: shown short, each of them would be read as another registry's.
+            ("docker.io/evil.io/x:1", "docker.io/evil.io/x:1", "docker.io/evil.io/x:1"),
+            ("docker.io/localhost/x:1", "docker.io/localhost/x:1", "docker.io/localhost/x:1"),
+            (
+                "docker.io/index.docker.io/x:1",
+                "docker.io/index.docker.io/x:1",
+                "docker.io/index.docker.io/x:1",
+            ),
+            ("docker.io/docker.io/x:1", "docker.io/docker.io/x:1", "docker.io/docker.io/x:1"),
             (
                 &format!("quay.io/a__b/c-d@{digest}"),
                 &format!("quay.io/a__b/c-d@{digest}"),
