@@ -17,6 +17,7 @@
 //! | `listing`, `table`, `template` | how lists are shown: as tables, by Go template, as JSON |
 //! | `filter` | what `--filter` asks for |
 //! | `later` | Docker's words and flags that are not here yet |
+//! | `restore` | what is started when the machine comes up, and the unit for that |
 //! | `whole` | `version` and `info` |
 //! | `timings` | where the time of a start went |
 //! | `demo` | a starter image, three containers, two networks |
@@ -38,6 +39,7 @@ mod networks;
 mod output;
 mod prune;
 mod registries;
+mod restore;
 mod store;
 mod table;
 mod template;
@@ -173,6 +175,8 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::System(SystemVerb::Df(options)) => store::disk(engine, &options),
         Command::System(SystemVerb::Prune(options)) => prune::everything(engine, &options),
         Command::System(SystemVerb::Check(options)) => store::check(engine, &options),
+        Command::System(SystemVerb::Restore) => restore::run(engine),
+        Command::System(SystemVerb::Unit) => restore::unit(engine),
         // Said, or set up with the screen, before anything was dispatched.
         Command::Demo(_) | Command::Version => Ok(0),
     };

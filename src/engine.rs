@@ -20,6 +20,7 @@
 //! | `files` | copy in and out, export, changes |
 //! | `observe` | statistics and their history, processes |
 //! | `neighbours` | what a container has of others |
+//! | `restore` | start what ought to run after a reboot |
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
 //! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
 //! | `starter` | the image that the demo makes out of this machine's programs |
@@ -44,6 +45,7 @@ mod plan;
 mod prune;
 mod reconcile;
 mod registries;
+mod restore;
 mod session;
 mod spec;
 mod start;
@@ -67,6 +69,7 @@ pub use making::{CommitRequest, ImportRequest};
 pub use measure::{ContainerMeasure, ImageMeasure, Measure};
 pub use prune::{LabelFilter, PrunePlan, PruneRequest, Pruned, Unused};
 pub use registries::{Proxies, RegistryFiles};
+pub use restore::Restored;
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 pub use start::Claimed;
 
@@ -158,6 +161,14 @@ pub fn read_file(path: &std::path::Path) -> Result<Vec<u8>> {
 /// Reads the clock that [`Mark`](crate::model::Mark)s tell of, for front ends.
 pub fn now() -> Duration {
     clock::now()
+}
+
+/// Finds the file of this very program, for front ends that tell others what to call.
+///
+/// # Errors
+/// What the kernel says.
+pub fn program_file() -> Result<PathBuf> {
+    Ok(sys::files::target(std::path::Path::new("/proc/self/exe"))?)
 }
 
 /// Tells whether a file of the user's is there.

@@ -34,8 +34,9 @@
 //! container executes its monitor before it reads its arguments, so that both load side by side.
 //!
 //! **A container ends.** The monitor reads how, gives back what it held, writes record and journal in one transaction and
-//! leaves. If it was killed, the next [`engine::Engine::open`] sees that nobody answers for the container (process number *and*
-//! start time), ends what is left of it and says so.
+//! leaves, or, where the restart policy says so, waits and starts the next run by itself. If it was killed, the next
+//! [`engine::Engine::open`] sees that nobody answers for the container (process number *and* start time), ends what is left of it
+//! and says so.
 //!
 //! **An archive becomes an image.** [`image::load`] reads each layer once: hashed, inflated, unpacked beneath an open directory
 //! and indexed in one pass, several layers at once, all in staging; one transaction makes it appear.

@@ -11,7 +11,8 @@
 //! | `reference` | [`ImageReference`] |
 //! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
 //! | `platform` | [`Platform`] |
-//! | `container` | [`Container`], [`State`], [`Exit`], [`Verb`], [`CreateContainer`] |
+//! | `container`, `state` | [`Container`], [`CreateContainer`]; [`State`], [`Exit`], [`Verb`] |
+//! | `restart`, `health` | [`RestartPolicy`]; [`HealthCheck`], [`Health`], [`HealthHistory`] |
 //! | `resources` | [`Resources`] |
 //! | `security`, `isolation` | [`Security`], [`Isolation`] |
 //! | `logging` | [`LogConfig`], [`LogDriver`] |
@@ -24,6 +25,7 @@
 mod container;
 mod digest;
 mod event;
+mod health;
 mod id;
 mod image;
 mod isolation;
@@ -32,17 +34,20 @@ mod network;
 mod platform;
 mod reference;
 mod resources;
+mod restart;
 mod security;
+mod state;
 mod timing;
 pub mod units;
 mod usage;
 
 pub use container::{
-    Container, ContainerConfig, CreateContainer, ExecRequest, Exit, Mount, MountKind,
-    NetworkRequest, State, Verb,
+    Container, ContainerConfig, CreateContainer, ExecRequest, Mount, MountKind, NetworkRequest,
+    UpdateContainer,
 };
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use event::{Event, Occurrence, Subject};
+pub use health::{Health, HealthCheck, HealthHistory, HealthResult};
 pub use id::{ContainerId, ContainerName, IdError, NameError, NetworkId};
 pub use image::{
     Change, ChangedEntry, Dependent, EntryKind, HistoryEntry, Image, ImageConfig, Layer,
@@ -54,7 +59,9 @@ pub use network::{CreateNetwork, DEFAULT_NETWORK, Endpoint, Network, NetworkMode
 pub use platform::{Platform, PlatformError};
 pub use reference::{ImageReference, ReferenceError};
 pub use resources::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
+pub use restart::{RestartPolicy, RestartPolicyError};
 pub use security::{Device, Seccomp, Security};
+pub use state::{Exit, State, Verb};
 pub use timing::{Mark, Step, waterfall};
 pub use usage::{Pressure, Process, Rates, Readings, Sample, Statistics, Throttling, Usage};
 

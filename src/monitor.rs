@@ -9,8 +9,10 @@
 //! |---|---|
 //! | `launch`, `client`, `session` | the callers' side: start a monitor, ask it, join streams |
 //! | `protocol`, `channel`, `queue` | what they say to each other |
-//! | `role` | the monitor's life, step by step |
-//! | `start`, `group`, `ward`, `held`, `record` | a container's start, control group, care, belongings and end |
+//! | `role`, `stay` | the monitor's life, step by step: up to the first run, and from there to the end of the last |
+//! | `start`, `group`, `ward`, `held`, `kept`, `record` | a container's start, control group, care, belongings, spec and end |
+//! | `restart` | what lies between two runs |
+//! | `health` | whether the container is well |
 //! | `watch`, `connection`, `streams` | the loop over descriptors, which knows no container |
 //! | [`log`] | what a container writes, kept and read |
 //! | `sampler`, [`ring`] | what the container uses, once a second, and the last hour of it |
@@ -21,17 +23,21 @@ mod channel;
 mod client;
 mod connection;
 mod group;
+mod health;
 mod held;
+mod kept;
 mod launch;
 pub mod log;
 mod protocol;
 mod queue;
 mod record;
+mod restart;
 pub mod ring;
 mod role;
 mod sampler;
 mod session;
 mod start;
+mod stay;
 mod streams;
 mod ward;
 mod watch;

@@ -99,6 +99,10 @@ impl Layout {
         file.lock().at_path("lock", &path)?;
         Ok(file)
     }
+    /// Gives what the last checks of a container's health found.
+    pub fn health(&self, id: ContainerId) -> PathBuf {
+        self.container(id).join("health.json")
+    }
     /// Gives what the names of the files of a container's log begin with.
     pub fn log(&self, id: ContainerId) -> PathBuf {
         self.container(id).join("log")

@@ -252,6 +252,10 @@ pub(super) enum SystemVerb {
     Prune(ImagePruneOptions),
     /// Look whether everything is whole, and put right what is not
     Check(CheckOptions),
+    /// Start the containers that ought to run, after the machine came up
+    Restore,
+    /// Print a unit for systemd that does so
+    Unit,
 }
 
 /// The flags of `info`.

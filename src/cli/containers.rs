@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::{self, Engine, EngineError, ErrorKind, Force, Result},
-    model::{Container, Mark, Resources, Step},
+    model::{Container, Mark, Resources, Step, UpdateContainer},
 };
 
 /// How long a container may take to stop when nobody says.
@@ -278,9 +278,10 @@ fn grace(container: &Container, asked: Option<Duration>) -> Duration {
 }
 
 fn update(engine: &Engine, options: UpdateOptions) -> u8 {
-    let change = options.limits.into_resources();
-    warn_of_limits(engine, &change);
-    each(engine, &options.names, |container| engine.update(container.id, &change))
+    let UpdateOptions { names, limits, restart } = options;
+    let change = UpdateContainer { resources: limits.into_resources(), restart };
+    warn_of_limits(engine, &change.resources);
+    each(engine, &names, |container| engine.update(container.id, &change))
 }
 
 fn remove(engine: &Engine, options: &RemoveOptions) -> u8 {

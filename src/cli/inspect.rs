@@ -1,5 +1,6 @@
 //! `inspect`: everything about one thing, in the shape that Docker gives it.
 
+mod health;
 mod privileges;
 mod resources;
 
@@ -8,7 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{arguments::InspectOptions, containers::for_all, output, template::Format};
 use crate::{
     engine::{Engine, EngineError, ErrorKind, Result},
-    model::{Container, Endpoint, Image, Mount, MountKind, Network, NetworkMode, State},
+    model::{
+        Container, Endpoint, HealthHistory, Image, Mount, MountKind, Network, NetworkMode, State,
+    },
 };
 
 pub(super) fn run(engine: &Engine, options: &InspectOptions) -> Result<u8> {
@@ -39,7 +42,9 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
         kinds.into_iter().filter(|candidate| kind.is_none_or(|only| only == *candidate))
     {
         let found = match candidate {
-            "container" => engine.container(name).map(|container| of_container(engine, &container)),
+            "container" => engine.container(name).and_then(|container| {
+                Ok(of_container(engine, &container, &engine.health(container.id)?))
+            }),
             "image" => engine.image(name).map(|image| of_image(&image)),
             _ => engine.network(name).map(|network| of_network(&network)),
         };
@@ -52,7 +57,7 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
     Err(EngineError::new(ErrorKind::NotFound, format!("no such {what}: {name}")))
 }
 
-fn of_container(engine: &Engine, container: &Container) -> Value {
+fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) -> Value {
     let config = &container.config;
     let (path, args) = match config.args.split_first() {
         Some((path, args)) => (path.as_str(), args),
@@ -63,11 +68,12 @@ fn of_container(engine: &Engine, container: &Container) -> Value {
         "Created": container.created.to_string(),
         "Path": path,
         "Args": args,
-        "State": of_state(&container.state),
+        "State": health::with_health(of_state(&container.state), container, health),
         "Image": container.image.to_string(),
         "LogPath": engine.log_path(container).unwrap_or_default(),
         "Name": format!("/{}", container.name),
         "Platform": "linux",
+        "RestartCount": container.state.restarts(),
         "HostConfig": of_host_config(container),
         "Mounts": config.mounts.iter().map(of_mount).collect::<Vec<_>>(),
         "Config": {
@@ -85,6 +91,7 @@ fn of_container(engine: &Engine, container: &Container) -> Value {
             // -1 is never, as Docker writes it.
             "StopTimeout": config.isolation.stop_timeout
                 .map(|seconds| if seconds == u32::MAX { -1 } else { i64::from(seconds) }),
+            "Healthcheck": health::of_check(&config.health),
             "ExposedPorts": config.isolation.exposed_ports.iter()
                 .map(|port| (port.clone(), json!({}))).collect::<Map<String, Value>>(),
         },
@@ -141,7 +148,10 @@ fn of_state(state: &State) -> Value {
     let (started, finished, exit) = match state {
         State::Created | State::Starting => (None, None, None),
         State::Running { started, .. } => (Some(started), None, None),
-        State::Exited { started, finished, exit } => (started.as_ref(), Some(finished), Some(exit)),
+        State::Restarting { started, finished, exit, .. }
+        | State::Exited { started, finished, exit, .. } => {
+            (started.as_ref(), Some(finished), Some(exit))
+        }
     };
     // What never happened has Go's zero time, which clients compare with.
     let time = |time: Option<&crate::model::Timestamp>| {
@@ -149,9 +159,10 @@ fn of_state(state: &State) -> Value {
     };
     json!({
         "Status": state.word(),
-        "Running": matches!(state, State::Running { .. }),
+        // As Docker: what will run again counts as running.
+        "Running": matches!(state, State::Running { .. } | State::Restarting { .. }),
         "Paused": matches!(state, State::Running { paused: true, .. }),
-        "Restarting": false,
+        "Restarting": matches!(state, State::Restarting { .. }),
         "OOMKilled": exit.is_some_and(|exit| exit.oom),
         "Dead": false,
         "ExitCode": exit.map_or(0, |exit| exit.code),
@@ -231,6 +242,7 @@ fn of_image(image: &Image) -> Value {
             "ExposedPorts": as_set(&config.exposed_ports),
             "Volumes": as_set(&config.volumes),
             "StopSignal": config.stop_signal.as_deref().unwrap_or_default(),
+            "Healthcheck": health::of_check(&config.health),
         },
     })
 }

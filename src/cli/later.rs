@@ -22,17 +22,6 @@ const FLAGS: &[(&[&str], &str)] = &[
         "published ports come later; the container is reached at its own address",
     ),
     (&["--volume-driver", "--storage-opt"], "volumes come later"),
-    (
-        &[
-            "--health-cmd",
-            "--health-interval",
-            "--health-retries",
-            "--health-timeout",
-            "--health-start-period",
-            "--health-start-interval",
-        ],
-        "health checks come later",
-    ),
     (&["--gpus"], "name the devices instead: --device"),
     (
         &["--ip6", "--link", "--link-local-ip", "--network-alias", "--net-alias", "--alias"],

@@ -84,6 +84,7 @@ fn to_json(value: &Value) -> Json {
     match value {
         Value::Bool(truth) => Json::from(*truth),
         Value::Int(number) => Json::from(*number),
+        Value::Uint(number) => Json::from(*number),
         Value::Float(number) => Json::from(*number),
         Value::String(text) => Json::from(text.as_ref()),
         Value::List(items) => items.iter().map(to_json).collect(),

@@ -9,32 +9,56 @@ use super::{
     plan, spec,
 };
 use crate::{
-    model::{Container, ContainerId, ContainerName, Occurrence, Resources, State, Subject, Verb},
+    model::{
+        Container, ContainerId, ContainerName, Occurrence, Resources, State, Subject,
+        UpdateContainer, Verb,
+    },
+    monitor::{Client, MonitorError},
     runtime,
     store::StoreError,
     sys::cgroup::{self, Cgroup, Reach},
 };
 
 impl Engine {
-    /// Changes the limits of a container, at once if it runs; what `change` does not say stays as it is.
+    /// Changes the limits of a container, at once if it runs, and whether it starts again; what `change` does not say stays as it is.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for limits that make no sense, [`ErrorKind::Kernel`] when the kernel refuses one, [`ErrorKind::Conflict`] when
     /// it was started without what the limit needs.
-    pub fn update(&self, id: ContainerId, change: &Resources) -> Result<()> {
+    pub fn update(&self, id: ContainerId, change: &UpdateContainer) -> Result<()> {
         let container = self.container_by_id(id)?;
-        let resources = container.config.resources.updated(change);
+        let resources = container.config.resources.updated(&change.resources);
         plan::resources::check(&resources)?;
-        if container.state.is_live() {
-            limit(&container, &self.holding(&resources).0)?;
+        if let Some(policy) = change.restart {
+            plan::life::check_update(&container, policy)?;
+        }
+        if resources != container.config.resources && container.state.is_live() {
+            let held = self.holding(&resources).0;
+            if matches!(container.state, State::Running { .. }) {
+                limit(&container, &held)?;
+            }
+            self.limit_next_runs(&container, &held)?;
         }
         self.store().write(|records| {
             let mut container = existing(records, id)?;
             container.config.resources = resources;
+            container.config.restart = change.restart.unwrap_or(container.config.restart);
             records.set_config(id, &container.config)?;
             let attributes = attributes(&container);
             Ok(records.journal(Subject::Container, &id.hex(), Occurrence::Update, attributes)?)
         })
+    }
+
+    /// Tells the monitor of a container, which starts it again by itself, what it may use then.
+    fn limit_next_runs(&self, container: &Container, resources: &Resources) -> Result<()> {
+        let limits = spec::resources::linux(resources)?;
+        let told = Client::connect(self.layout(), container.id)
+            .and_then(|mut client| client.limit(limits));
+        match told {
+            // It has ended meanwhile: the next start reads the record.
+            Err(MonitorError::Gone(_)) => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// Names the flags whose limits do not hold, because an ordinary user was not given the control groups for them. Root is told by the start instead.
@@ -114,19 +138,16 @@ impl Engine {
         self.store().write(|records| {
             let container = existing(records, id)?;
             check_allows(&container, verb)?;
-            let State::Running { started, .. } = container.state else { return Ok(()) };
+            let State::Running { started, restarts, health, .. } = container.state else {
+                return Ok(());
+            };
             let group = group(&container)?;
             if paused { group.freeze() } else { group.thaw() }?;
-            let recorded =
-                records.set_state(id, &State::Running { started, paused }).and_then(|()| {
-                    let occurrence = if paused { Occurrence::Pause } else { Occurrence::Unpause };
-                    records.journal(
-                        Subject::Container,
-                        &id.hex(),
-                        occurrence,
-                        attributes(&container),
-                    )
-                });
+            let state = State::Running { started, paused, restarts, health };
+            let recorded = records.set_state(id, &state).and_then(|()| {
+                let occurrence = if paused { Occurrence::Pause } else { Occurrence::Unpause };
+                records.journal(Subject::Container, &id.hex(), occurrence, attributes(&container))
+            });
             if recorded.is_err() && paused {
                 // What nobody knows of would stand still for ever.
                 group.thaw()?;

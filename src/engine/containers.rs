@@ -269,7 +269,9 @@ impl Engine {
         match container.state {
             State::Created => Ok(Some(Exit::default())),
             State::Exited { exit, .. } => Ok(Some(exit)),
-            State::Starting | State::Running { .. } => self.wait_for_monitor(id, patience),
+            State::Starting | State::Running { .. } | State::Restarting { .. } => {
+                self.wait_for_monitor(id, patience)
+            }
         }
     }
 }

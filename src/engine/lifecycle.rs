@@ -137,7 +137,9 @@ impl Engine {
                 State::Starting if begun.elapsed() < START_PATIENCE => {
                     watch.wait(START_PAUSE)?;
                 }
-                State::Starting | State::Running { .. } => return Err(gone(id)),
+                State::Starting | State::Running { .. } | State::Restarting { .. } => {
+                    return Err(gone(id));
+                }
             }
         }
     }
@@ -211,6 +213,7 @@ pub(super) fn check_allows(container: &Container, verb: Verb) -> Result<()> {
         State::Starting => "it is about to start",
         State::Running { paused: false, .. } => "it is running",
         State::Running { paused: true, .. } => "it is paused",
+        State::Restarting { .. } => "it is restarting",
         State::Exited { .. } => "it is not running",
     };
     let error = EngineError::new(
@@ -221,6 +224,7 @@ pub(super) fn check_allows(container: &Container, verb: Verb) -> Result<()> {
         State::Running { paused: true, .. } => {
             error.hint(format!("let it go on: estiba unpause {}", container.name))
         }
+        State::Restarting { .. } => error.hint("wait until it runs, or stop it first"),
         _ => error,
     })
 }

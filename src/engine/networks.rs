@@ -116,7 +116,9 @@ impl Engine {
             ids.push(network.id);
             records.set_network_mode(container.id, &NetworkMode::Bridges(ids))?;
             let endpoint = match container.state {
-                State::Running { .. } => Some(join(records, &network, &container)?),
+                State::Running { .. } | State::Restarting { .. } => {
+                    Some(join(records, &network, &container)?)
+                }
                 _ => None,
             };
             journal(records, &network, Occurrence::Connect, Some(&container))?;

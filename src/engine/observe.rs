@@ -6,7 +6,10 @@ use super::{
     Engine, EngineError, ErrorKind, Result, containers::cgroup_name, lifecycle::check_allows,
 };
 use crate::{
-    model::{Container, ContainerId, NetworkMode, Process, Readings, Sample, Timestamp, Verb},
+    model::{
+        Container, ContainerId, HealthHistory, NetworkMode, Process, Readings, Sample, Timestamp,
+        Verb,
+    },
     monitor::{self, ring},
     sys::{
         cgroup::{Cgroup, Reach, Reading},
@@ -18,6 +21,19 @@ use crate::{
 };
 
 impl Engine {
+    /// Reads what the last checks of a container's health found; nothing where none has ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`].
+    pub fn health(&self, id: ContainerId) -> Result<HealthHistory> {
+        let path = self.layout().health(id);
+        let Some(text) = files::read_if_there(&path)? else { return Ok(HealthHistory::default()) };
+        serde_json::from_slice(&text).map_err(|error| {
+            let words = format!("{} cannot be read", path.display());
+            EngineError::new(ErrorKind::Storage, words).caused_by(error)
+        })
+    }
+
     /// Reads all that running containers use; those that ended meanwhile are left out.
     ///
     /// A sample a second stands in each container's ring, which costs four reads; a container that is too young for that, or has no control

@@ -3,6 +3,7 @@
 //! Pure: touches nothing, so that a request can be checked before anything is acquired.
 
 mod isolation;
+pub(super) mod life;
 pub(super) mod resources;
 mod security;
 
@@ -30,6 +31,7 @@ pub(super) fn resolve(
     resources::check(&request.resources)?;
     isolation::check(request, &network)?;
     request.log.bounds().map_err(|error| invalid(error.to_string()))?;
+    life::check(request)?;
     check_platform(request, image)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
@@ -53,6 +55,8 @@ pub(super) fn resolve(
         security: security::resolve(&request.security)?,
         isolation: request.isolation.clone(),
         log: request.log.clone(),
+        restart: request.restart,
+        health: request.health.clone().over(&image.config.health),
     })
 }
 

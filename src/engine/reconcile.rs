@@ -116,7 +116,11 @@ impl Engine {
                 return Ok(());
             }
             let state = end_of(&container, processes.is_some_and(|found| found.boot != boot));
-            if let State::Exited { exit, .. } = &state {
+            // The end of a run that was to be followed by another has been told.
+            let is_told = matches!(container.state, State::Restarting { .. });
+            if let State::Exited { exit, .. } = &state
+                && !is_told
+            {
                 let attributes = exit_attributes(&container, exit);
                 records.journal(Subject::Container, &id.hex(), Occurrence::Die, attributes)?;
             }
@@ -145,15 +149,35 @@ fn is_answered_for(processes: Option<&Processes>, boot: &str) -> bool {
 
 /// Says how a container ended that nobody watched.
 fn end_of(container: &Container, was_reboot: bool) -> State {
-    let started = match container.state {
-        State::Running { started, .. } => Some(started),
-        _ => None,
+    let restarts = container.state.restarts();
+    let because = |reason: &str, exit: Exit| Exit { error: Some(reason.to_owned()), ..exit };
+    let killed = Exit { code: 137, signal: Some(9), ..Exit::default() };
+    let (started, finished, exit) = match (&container.state, was_reboot) {
+        // Its last run ended by itself, and that is known.
+        (State::Restarting { started, finished, exit, .. }, true) => {
+            let reason = "the machine was restarted before it could be started again";
+            (*started, *finished, because(reason, exit.clone()))
+        }
+        (State::Restarting { started, finished, exit, .. }, false) => {
+            let reason = "its monitor was killed before it could start it again";
+            (*started, *finished, because(reason, exit.clone()))
+        }
+        (State::Running { started, .. }, true) => {
+            let reason = "the machine was restarted while it ran";
+            (Some(*started), Timestamp::now(), because(reason, killed))
+        }
+        (State::Running { started, .. }, false) => {
+            let reason = "its monitor was killed, and it ended then or just before";
+            (Some(*started), Timestamp::now(), because(reason, killed))
+        }
+        (_, true) => {
+            let reason = "the machine was restarted while it was about to start";
+            (None, Timestamp::now(), because(reason, killed))
+        }
+        (_, false) => {
+            let reason = "the program that started it was killed";
+            (None, Timestamp::now(), because(reason, killed))
+        }
     };
-    let reason = match (was_reboot, started) {
-        (true, _) => "the machine was restarted while it ran",
-        (false, Some(_)) => "its monitor was killed, and it ended then or just before",
-        (false, None) => "the program that started it was killed",
-    };
-    let exit = Exit { code: 137, signal: Some(9), oom: false, error: Some(reason.to_owned()) };
-    State::Exited { started, finished: Timestamp::now(), exit }
+    State::Exited { started, finished, exit, restarts, stopped_in: None }
 }

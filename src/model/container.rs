@@ -1,12 +1,12 @@
 //! Containers: what was asked for, what was resolved, and what is true now.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContainerId, ContainerName, Endpoint, ImageId, Isolation, LogConfig, NetworkMode, Resources,
-    Security, Timestamp, resources,
+    ContainerId, ContainerName, Endpoint, HealthCheck, ImageId, Isolation, LogConfig, NetworkMode,
+    Resources, RestartPolicy, Security, State, Timestamp, resources,
 };
 
 /// A container as the records have it.
@@ -82,6 +82,12 @@ pub struct ContainerConfig {
     /// Where what it writes is kept.
     #[serde(default, skip_serializing_if = "LogConfig::is_default")]
     pub log: LogConfig,
+    /// Whether it is started again when it has ended.
+    #[serde(default, skip_serializing_if = "RestartPolicy::is_default")]
+    pub restart: RestartPolicy,
+    /// How it is found out whether it is well.
+    #[serde(default, skip_serializing_if = "HealthCheck::is_default")]
+    pub health: HealthCheck,
 }
 
 /// Something mounted into a container beside its root file system.
@@ -120,120 +126,6 @@ pub enum MountKind {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         options: Vec<String>,
     },
-}
-
-/// What a container is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "status")]
-pub enum State {
-    /// Made, never started.
-    Created,
-    /// Between the request to start and the first instruction of its program.
-    Starting,
-    /// Its first process lives.
-    Running {
-        /// Since when.
-        started: Timestamp,
-        /// Whether its processes are made to stand still.
-        #[serde(default)]
-        paused: bool,
-    },
-    /// Its first process has ended, or could not be started.
-    Exited {
-        /// When it began; `None` if its program never ran.
-        started: Option<Timestamp>,
-        /// When it ended.
-        finished: Timestamp,
-        /// How it ended.
-        exit: Exit,
-    },
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exit {
-    /// The exit code; 128 plus the signal when a signal ended it; 125 to 127 when it could not be started.
-    pub code: i32,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// Whether the kernel killed something in the container for want of memory.
-    pub oom: bool,
-    /// Why it could not be started, or what Estiba could not find out about its end, give back, or write into its log.
-    pub error: Option<String>,
-}
-
-/// What can be asked of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Let it begin.
-    Start,
-    /// Ask it to end, then make it end.
-    Stop,
-    /// Stop if need be, then start.
-    Restart,
-    /// Send a signal.
-    Kill,
-    /// Run a further program inside.
-    Exec,
-    /// Join its standard streams.
-    Attach,
-    /// Make its processes stand still.
-    Pause,
-    /// Let them go on.
-    Unpause,
-    /// List its processes.
-    Top,
-    /// Remove it without force.
-    Remove,
-}
-
-impl State {
-    /// Tells whether `verb` makes sense now: the one table that UI, command line and engine ask.
-    pub const fn allows(&self, verb: Verb) -> bool {
-        match verb {
-            Verb::Start => matches!(self, Self::Created | Self::Exited { .. }),
-            Verb::Stop | Verb::Kill | Verb::Top => matches!(self, Self::Running { .. }),
-            Verb::Exec | Verb::Attach | Verb::Pause => {
-                matches!(self, Self::Running { paused: false, .. })
-            }
-            Verb::Unpause => matches!(self, Self::Running { paused: true, .. }),
-            Verb::Restart => !matches!(self, Self::Starting),
-            Verb::Remove => matches!(self, Self::Created | Self::Exited { .. }),
-        }
-    }
-
-    /// Tells whether processes of the container live or are about to.
-    pub const fn is_live(&self) -> bool {
-        matches!(self, Self::Starting | Self::Running { .. })
-    }
-
-    /// Gives the one word for it: `created`, `starting`, `running`, `paused`, `exited`.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Starting => "starting",
-            Self::Running { paused: false, .. } => "running",
-            Self::Running { paused: true, .. } => "paused",
-            Self::Exited { .. } => "exited",
-        }
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Restart => "restart",
-            Self::Kill => "kill",
-            Self::Exec => "exec in",
-            Self::Attach => "attach to",
-            Self::Pause => "pause",
-            Self::Unpause => "unpause",
-            Self::Top => "list the processes of",
-            Self::Remove => "remove",
-        })
-    }
 }
 
 #[expect(
@@ -283,12 +175,25 @@ pub struct CreateContainer {
     pub isolation: Isolation,
     /// Where what it writes is kept.
     pub log: LogConfig,
+    /// Whether it is started again when it has ended.
+    pub restart: RestartPolicy,
+    /// How it is found out whether it is well; the image's word stands for what is not said.
+    pub health: HealthCheck,
     /// Number of the signal that asks it to stop; the image's if `None`.
     pub stop_signal: Option<i32>,
     /// The platform that the image must be for, like `linux/amd64`.
     pub platform: Option<String>,
     /// Containers whose mounts it gets, and whether they refuse writes.
     pub volumes_from: Vec<(String, bool)>,
+}
+
+/// What is to be changed of a container; what is `None` or not said stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpdateContainer {
+    /// What it may use.
+    pub resources: Resources,
+    /// Whether it is started again when it has ended.
+    pub restart: Option<RestartPolicy>,
 }
 
 /// Which networks a new container joins, as the user named them.
@@ -319,40 +224,4 @@ pub struct ExecRequest {
     pub tty: bool,
     /// Whether it reads standard input.
     pub open_stdin: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verbs_follow_the_state() {
-        let running = State::Running { started: Timestamp::UNIX_EPOCH, paused: false };
-        let paused = State::Running { started: Timestamp::UNIX_EPOCH, paused: true };
-        let exited =
-            State::Exited { started: None, finished: Timestamp::UNIX_EPOCH, exit: Exit::default() };
-        for (state, verb, allowed) in [
-            (&State::Created, Verb::Start, true),
-            (&State::Created, Verb::Stop, false),
-            (&State::Created, Verb::Remove, true),
-            (&State::Starting, Verb::Start, false),
-            (&State::Starting, Verb::Remove, false),
-            (&State::Starting, Verb::Restart, false),
-            (&running, Verb::Start, false),
-            (&running, Verb::Exec, true),
-            (&running, Verb::Kill, true),
-            (&running, Verb::Remove, false),
-            (&running, Verb::Pause, true),
-            (&running, Verb::Unpause, false),
-            (&paused, Verb::Unpause, true),
-            (&paused, Verb::Stop, true),
-            (&paused, Verb::Exec, false),
-            (&exited, Verb::Pause, false),
-            (&exited, Verb::Start, true),
-            (&exited, Verb::Exec, false),
-            (&exited, Verb::Remove, true),
-        ] {
-            assert_eq!(state.allows(verb), allowed, "{} {verb}", state.word());
-        }
-    }
 }

@@ -65,6 +65,12 @@ pub enum Occurrence {
     Destroy,
     /// A further program was started in a container.
     ExecStart,
+    /// A check found a container well.
+    #[serde(rename = "health_status: healthy")]
+    Healthy,
+    /// So many checks in a row failed that a container counts as unwell.
+    #[serde(rename = "health_status: unhealthy")]
+    Unhealthy,
     /// An image was loaded from an archive.
     Load,
     /// An image was made from the files of an archive.
@@ -111,6 +117,8 @@ impl fmt::Display for Occurrence {
             Self::Update => "update",
             Self::Destroy => "destroy",
             Self::ExecStart => "exec_start",
+            Self::Healthy => "health_status: healthy",
+            Self::Unhealthy => "health_status: unhealthy",
             Self::Load => "load",
             Self::Import => "import",
             Self::Commit => "commit",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChainId, ContainerId, ContainerName, DiffId, Digest, ImageId, ImageReference, State, Timestamp,
+    ChainId, ContainerId, ContainerName, DiffId, Digest, HealthCheck, ImageId, ImageReference,
+    State, Timestamp,
 };
 
 /// An image as the records have it.
@@ -81,6 +82,9 @@ pub struct ImageConfig {
     pub volumes: Vec<String>,
     /// The signal that asks it to stop, as written: `SIGQUIT`.
     pub stop_signal: Option<String>,
+    /// How it is found out whether a container is well.
+    #[serde(default, skip_serializing_if = "HealthCheck::is_default")]
+    pub health: HealthCheck,
     /// How each step of its build came about, first step first.
     pub history: Vec<HistoryEntry>,
 }

@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use oci_spec::runtime::LinuxResources;
+
 use super::{
     MonitorError, SOCKET, Session, StartFailure,
     channel::{Channel, Received},
@@ -81,6 +83,14 @@ impl Client {
     /// [`MonitorError::Start`].
     pub fn exec(self, request: &ExecRequest) -> Result<Session, MonitorError> {
         self.join(&Request::Exec(request.clone()))
+    }
+
+    /// Tells the limits that the container's next runs are to have; none if `None`.
+    ///
+    /// # Errors
+    /// [`MonitorError::Start`] with the reason.
+    pub fn limit(&mut self, resources: Option<LinuxResources>) -> Result<(), MonitorError> {
+        self.ask(&Request::Limit(Box::new(resources)))
     }
 
     /// Connects the running container to a network (`all` for the rules).

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Launch, StartFailure};
@@ -99,6 +100,8 @@ pub(super) enum Request {
     Stdin(Vec<u8>),
     /// There is no more standard input.
     CloseStdin,
+    /// The next runs have these limits; this one has them already.
+    Limit(Box<Option<LinuxResources>>),
     /// Join a network.
     ConnectNetwork(Box<Joining>),
     /// Leave a network.
@@ -309,7 +312,10 @@ impl Stage {
             (Self::Idle, Request::Wait) => Ok(Self::Waiting),
             (
                 Self::Idle | Self::Waiting,
-                Request::Signal(_) | Request::ConnectNetwork(_) | Request::DisconnectNetwork(_),
+                Request::Signal(_)
+                | Request::Limit(_)
+                | Request::ConnectNetwork(_)
+                | Request::DisconnectNetwork(_),
             )
             | (Self::Streaming, Request::Stdin(_) | Request::CloseStdin | Request::Resize(_)) => {
                 Ok(self)
@@ -325,6 +331,7 @@ impl Request {
             Self::Attach => "attach",
             Self::Exec(_) => "exec",
             Self::Signal(_) => "signal",
+            Self::Limit(_) => "limit",
             Self::Wait => "wait",
             Self::Resize(_) => "resize",
             Self::Stdin(_) => "standard input",

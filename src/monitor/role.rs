@@ -9,12 +9,6 @@ use std::{
         unix::net::UnixStream,
     },
     process::ExitCode,
-    time::{Duration, Instant},
-};
-
-use nix::sys::{
-    signal::{SigSet, SigmaskHow, Signal, sigprocmask},
-    signalfd::{SfdFlags, SignalFd},
 };
 
 use super::{
@@ -22,20 +16,17 @@ use super::{
     channel::Channel,
     held::Held,
     protocol::{Instruction, Reply, Report},
-    record::Ended,
-    start::{begin, make, mark, start},
+    record::record_failure,
+    start::{begin, leave_keys, make, mark, start},
+    stay::stay,
     ward::Ward,
     watch::Watch,
 };
 use crate::{
-    model::{Exit, NetworkMode, Step},
+    model::{NetworkMode, Step},
     network::{self, Place},
     sys::{At as _, Result, files, namespace, process::ProcessId, socket, spawn, userns},
 };
-
-/// How long a monitor stays ready for its container's end: most that end at all do so at once. After that it gives back all memory that waiting does not
-/// take, and what it needs again comes back by page faults, which would be most of the time between the end of a short program and its record.
-const READY: Duration = Duration::from_secs(1);
 
 /// What its process is called once it stands alone: the kernel keeps 15 letters.
 const COMMAND: &CStr = c"estiba-mon";
@@ -75,7 +66,9 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     let mut marks = vec![mark(Step::Monitor)];
     let mut held = Held::default();
     // All of this while the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
-    let begun = enter_place(&launch).and_then(|()| begin(&launch, network, &mut held, &mut marks));
+    let begun = enter_place(&launch)
+        .and_then(|()| leave_keys(launch.container.id))
+        .and_then(|()| begin(&launch, network, &mut held, &mut marks));
     let mut watch = match listen(&launch, &mut held) {
         Ok(watch) => watch,
         Err(failure) => {
@@ -98,7 +91,7 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     }
     let started = made.and_then(|made| start(&launch, made, &mut held, &mut marks));
     let ward = match started {
-        Ok(started) => Ward::new(*launch, started, held, &mut watch),
+        Ok(started) => Ward::new(launch, started, held, &mut watch),
         Err(failure) => {
             let failure = failure.and(&held.release());
             record_failure(&launch, &mut held, &failure);
@@ -150,62 +143,4 @@ fn wait_for_go(channel: &mut Channel, watch: &mut Watch) -> Result<bool> {
             return Ok(matches!(word, Some(Instruction::Go)));
         }
     }
-}
-
-fn record_failure(launch: &Launch, held: &mut Held, failure: &StartFailure) {
-    let exit =
-        Exit { code: failure.exit_code, error: Some(failure.message.clone()), ..Exit::default() };
-    Ended { container: &launch.container, layout: &launch.layout, started: None, exit: &exit }
-        .record(held, None);
-}
-
-/// Stays until the container has ended.
-fn stay(mut ward: Ward, watch: &mut Watch) -> Result<()> {
-    let signals = listen_to_signals()?;
-    let begun = Instant::now();
-    let mut is_ready = true;
-    loop {
-        let left = READY.saturating_sub(begun.elapsed());
-        if is_ready && left.is_zero() {
-            is_ready = false;
-            ward.settle();
-            ward.observe();
-            spawn::trim_memory();
-            spawn::forget_code();
-        }
-        ward.sample();
-        let patience = if is_ready { Some(left) } else { ward.patience() };
-        let round = watch.round(&[signals.as_fd()], patience)?;
-        if !round.extra.is_empty() && is_asked_to_end(&signals) {
-            ward.ask_to_stop(watch);
-        }
-        for demand in round.demands {
-            ward.serve(demand, watch);
-        }
-        spawn::reap_orphans(&watch.children());
-        if let Some(exit) = watch.end().cloned() {
-            ward.end(exit, watch);
-            return Ok(());
-        }
-    }
-}
-
-/// Hears of children that end, and of the machine's wish that this process ends (SIGTERM), through a descriptor.
-fn listen_to_signals() -> Result<SignalFd> {
-    let mut set = SigSet::empty();
-    set.add(Signal::SIGCHLD);
-    set.add(Signal::SIGTERM);
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None).at("block", "signals")?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        .at("listen to", "signals")
-}
-
-/// Takes the signals that came; tells whether one of them was SIGTERM.
-fn is_asked_to_end(signals: &SignalFd) -> bool {
-    let term = u32::try_from(libc::SIGTERM).unwrap_or_default();
-    let mut is_asked = false;
-    while let Ok(Some(signal)) = signals.read_signal() {
-        is_asked |= signal.ssi_signo == term;
-    }
-    is_asked
 }

@@ -87,7 +87,6 @@ pub(super) fn begin(
         let (streams, stdio) = Streams::pipes(config.open_stdin)?;
         (Some(streams), stdio)
     };
-    leave_keys(launch.container.id)?;
     // One for all: each mounts on it in a mount namespace of its own.
     let mount_point = launch.layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
@@ -286,7 +285,7 @@ fn open_log(launch: &Launch) -> Result<Option<log::Writer>, StartFailure> {
 }
 
 /// Leaves the keys of whoever called behind, for this process and the container's (`keyrings(7)`).
-fn leave_keys(id: ContainerId) -> Result<(), StartFailure> {
+pub(super) fn leave_keys(id: ContainerId) -> Result<(), StartFailure> {
     match program::join_keyring(&format!("_ses.{id}")) {
         // An ordinary user has 200 (`kernel.keys.maxkeys`). No container may ask for keys anyway: the filter refuses it; this is the second lock.
         Err(error) if error.errno() == Some(libc::EDQUOT) => Ok(()),

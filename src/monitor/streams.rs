@@ -189,6 +189,17 @@ impl Program {
         spawn::send_signal(self.pidfd(), number)
     }
 
+    /// Kills the program and all that it has started, unless that has left its session. What cannot be killed is met when it is waited for.
+    pub(super) fn kill_session(&self) {
+        // It has not been reaped, so its number is still its own.
+        if let Some(group) = rustix::process::Pid::from_raw(self.pid)
+            && rustix::process::getpgid(Some(group)) == Ok(group)
+        {
+            let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        drop(self.signal(libc::SIGKILL));
+    }
+
     /// Takes how the program ended, once its pidfd is readable.
     pub(super) fn reap(&mut self) {
         if self.exit.is_none() {

@@ -1,18 +1,20 @@
 //! A running container in the care of its monitor: what clients can ask of it, and its end.
 
 use std::{
-    borrow::Cow,
     os::fd::{AsFd as _, OwnedFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use oci_spec::runtime::{Process, Spec};
 
 use super::{
     Launch, StartFailure,
+    health::Checkup,
     held::Held,
+    kept::Kept,
     protocol::{Joining, Reply, Request},
-    record::Ended,
+    record::{Cause, Ended},
+    restart::Rest,
     sampler::Sampler,
     start::Started,
     streams::{Program, Streams},
@@ -20,88 +22,77 @@ use super::{
 };
 use crate::{
     model::{Container, Endpoint, ExecRequest, Exit, NetworkMode, Sharing, Timestamp},
-    network::{self, Place},
+    network,
     runtime::{self, ExecSetup, Stdio, Tether, User, seccomp},
-    store::{Layout, Store},
-    sys::{files, pidfd, process::ProcessId},
+    store::Store,
+    sys::{cgroup::Cgroup, files, pidfd, process::ProcessId},
 };
 
 /// A running container.
 #[derive(Debug)]
 pub(super) struct Ward {
-    container: Container,
-    layout: Layout,
-    place: Place,
+    /// What it was launched with, without spec and networks.
+    launch: Box<Launch>,
     spec: Kept,
     seccomp: Option<seccomp::Program>,
     network: Option<OwnedFd>,
     init: ProcessId,
     started: Timestamp,
+    begun: Instant,
     held: Held,
     /// While an early end is likely.
     store: Option<Store>,
     /// Once it is not, where there is something to count.
     sampler: Option<Sampler>,
-}
-
-/// The container's spec, for programs that are executed later.
-#[derive(Debug)]
-enum Kept {
-    /// As it came.
-    Whole(Box<Spec>),
-    /// As JSON: a tenth of that in memory.
-    Text(Vec<u8>),
-}
-
-impl Kept {
-    fn read(&self) -> Result<Cow<'_, Spec>, StartFailure> {
-        match self {
-            Self::Whole(spec) => Ok(Cow::Borrowed(spec)),
-            Self::Text(text) => serde_json::from_slice(text)
-                .map(Cow::Owned)
-                .map_err(|error| StartFailure::new(&error)),
-        }
-    }
+    /// Why it ends, if it does.
+    cause: Cause,
+    /// If it is checked whether it is well.
+    checkup: Option<Checkup>,
 }
 
 impl Ward {
     /// Keeps of a launch what is needed while the container runs, and gives its program to `watch`.
-    pub(super) fn new(launch: Launch, started: Started, held: Held, watch: &mut Watch) -> Self {
+    pub(super) fn new(
+        mut launch: Box<Launch>,
+        started: Started,
+        held: Held,
+        watch: &mut Watch,
+    ) -> Self {
         watch.begin(started.program, started.log);
+        let spec = std::mem::take(&mut launch.spec);
+        launch.networks = Vec::new();
         Self {
-            container: launch.container,
-            layout: launch.layout,
-            place: launch.place,
-            spec: Kept::Whole(Box::new(launch.spec)),
+            checkup: Checkup::of(&launch.container, started.at),
+            spec: Kept::Whole(Box::new(spec)),
+            launch,
             seccomp: started.seccomp,
             network: started.network,
             init: started.init,
             started: started.at,
+            begun: Instant::now(),
             held,
             store: Some(started.store),
             sampler: None,
+            cause: Cause::default(),
         }
     }
 
     /// Closes the records until they are needed, and keeps the spec small.
     pub(super) fn settle(&mut self) {
         self.store = None;
-        if let Kept::Whole(spec) = &self.spec
-            && let Ok(text) = serde_json::to_vec(spec)
-        {
-            self.spec = Kept::Text(text);
-        }
+        self.spec.shrink();
     }
 
     /// Begins to take samples of what the container uses.
     pub(super) fn observe(&mut self) {
         let Some(cgroup) = &mut self.held.cgroup else { return };
-        let has_network = match self.container.config.network {
+        let Launch { container, layout, .. } = &*self.launch;
+        let has_network = match container.config.network {
             NetworkMode::Bridges(_) | NetworkMode::None => true,
             NetworkMode::Host | NetworkMode::Container(_) => false,
         };
         let network = has_network.then_some(self.init.pid);
-        self.sampler = Sampler::begin(cgroup, network, (&self.layout, self.container.id));
+        self.sampler = Sampler::begin(cgroup, network, (layout, container.id));
     }
 
     /// Takes a sample if one is due.
@@ -109,11 +100,6 @@ impl Ward {
         if self.sampler.as_mut().is_some_and(|sampler| !sampler.go_on()) {
             self.sampler = None;
         }
-    }
-
-    /// Tells how long no sample is due; for ever if `None`.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.sampler.as_ref().map(Sampler::patience)
     }
 
     /// Does what a client asks, or says why not.
@@ -126,6 +112,7 @@ impl Ward {
                 Ok(()) => return,
                 Err(failure) => Err(failure),
             },
+            Request::Limit(limits) => self.spec.set_limits(*limits),
             Request::ConnectNetwork(joining) => self.connect(*joining),
             Request::DisconnectNetwork(endpoint) => self.disconnect(&endpoint),
             // The watch keeps everything else for itself.
@@ -135,12 +122,53 @@ impl Ward {
         watch.reply(client, &reply);
     }
 
-    /// Asks the container's program to stop, in the way that it wishes.
-    pub(super) fn ask_to_stop(&self, watch: &Watch) {
+    /// Asks the container's program to stop, in the way that it wishes, because the machine goes down: it is not to start again before that comes up.
+    pub(super) fn ask_to_stop(&mut self, watch: &Watch) {
+        if self.cause == Cause::Itself {
+            self.cause = Cause::Machine;
+        }
         if let Some(main) = watch.main() {
             // A program that has ended meanwhile needs no signal.
-            drop(main.signal(self.container.config.stop_signal));
+            drop(main.signal(self.launch.container.config.stop_signal));
         }
+    }
+
+    /// Takes note of signals that clients have sent.
+    pub(super) fn note(&mut self, signals: &[i32]) {
+        if signals.iter().any(|number| asks_to_end(&self.launch.container, *number)) {
+            self.cause = Cause::Hand;
+        }
+    }
+
+    /// Gives how long nothing is to be done by itself; for ever if `None`.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let sample = self.sampler.as_ref().map(Sampler::patience);
+        let check = self.checkup.as_ref().and_then(Checkup::patience);
+        [sample, check].into_iter().flatten().min()
+    }
+
+    /// Looks after the container's health; tells whether something was done.
+    pub(super) fn look_after(&mut self, watch: &mut Watch) -> bool {
+        let Some(mut checkup) = self.checkup.take() else { return false };
+        let Launch { container, layout, .. } = &*self.launch;
+        let mut is_done = checkup.go_on(watch, container, layout, self.cause != Cause::Itself);
+        let runs = watch.main().is_some_and(|main| main.exit().is_none());
+        if !runs {
+            // Its end is not waited for longer than the container's.
+            watch.end_probe();
+        } else if checkup.is_due() {
+            is_done = true;
+            if self.held.cgroup.as_ref().is_some_and(Cgroup::is_frozen) {
+                checkup.skip();
+            } else {
+                // No connection goes into the process that is made now.
+                self.store = None;
+                let program = self.execute(&checkup.request(), watch);
+                checkup.begin(program, watch, container, layout);
+            }
+        }
+        self.checkup = Some(checkup);
+        is_done
     }
 
     fn exec(
@@ -149,6 +177,13 @@ impl Ward {
         request: &ExecRequest,
         watch: &mut Watch,
     ) -> Result<(), StartFailure> {
+        let program = self.execute(request, watch)?;
+        watch.begin_exec(client, program, request.tty);
+        Ok(())
+    }
+
+    fn execute(&self, request: &ExecRequest, watch: &Watch) -> Result<Program, StartFailure> {
+        let container = &self.launch.container;
         let init = watch.main().filter(|main| main.exit().is_none());
         let has_ended = || StartFailure::new("the container has ended");
         let init = init.ok_or_else(has_ended)?;
@@ -160,7 +195,7 @@ impl Ward {
             let (streams, stdio) = Streams::pipes(request.open_stdin)?;
             (Some(streams), stdio)
         };
-        let user = request.user.as_ref().unwrap_or(&self.container.config.user);
+        let user = request.user.as_ref().unwrap_or(&container.config.user);
         let running = runtime::exec(ExecSetup {
             init: self.init,
             pidfd: init.pidfd(),
@@ -168,7 +203,7 @@ impl Ward {
             process: &process,
             user: User::Named {
                 user: user.clone(),
-                groups: self.container.config.security.groups.clone(),
+                groups: container.config.security.groups.clone(),
             },
             stdio,
             cgroup: self.held.cgroup.as_ref(),
@@ -187,8 +222,7 @@ impl Ward {
         if let Some(master) = running.terminal {
             program.streams = Streams::terminal(master, request.open_stdin)?;
         }
-        watch.begin_exec(client, program, request.tty);
-        Ok(())
+        Ok(program)
     }
 
     fn connect(&mut self, joining: Joining) -> Result<(), StartFailure> {
@@ -197,7 +231,7 @@ impl Ward {
             .network
             .as_ref()
             .ok_or_else(|| StartFailure::new("the container has no network of its own"))?;
-        network::ensure(&self.place, &network, &all)?;
+        network::ensure(&self.launch.place, &network, &all)?;
         let is_first = self.held.endpoints.is_empty();
         self.held.endpoints.push(endpoint.clone());
         let attached = network::attach(&endpoint, &network.bridge, namespace.as_fd(), is_first);
@@ -216,18 +250,19 @@ impl Ward {
     }
 
     fn write_hosts(&self) -> Result<(), StartFailure> {
-        let path = self.layout.container_run(self.container.id).join("hosts");
-        let config = &self.container.config;
+        let Launch { container, layout, .. } = &*self.launch;
+        let path = layout.container_run(container.id).join("hosts");
+        let config = &container.config;
         let names = &config.isolation.names;
         files::write(&path, network::hosts_file(&config.hostname, &self.held.endpoints, names))?;
         Ok(())
     }
 
-    /// Gives everything back, writes down how the container ended, and tells all who wait.
-    pub(super) fn end(mut self, mut exit: Exit, watch: &mut Watch) {
+    /// Gives everything back, writes down how the container ended, and tells all who wait. What is left is there when it is to start again.
+    pub(super) fn end(mut self, mut exit: Exit, watch: &mut Watch) -> Option<Rest> {
         let cgroup = self.held.cgroup.as_ref();
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
-        if self.container.config.isolation.pid != Sharing::Own
+        if self.launch.container.config.isolation.pid != Sharing::Own
             && let Some(cgroup) = cgroup
         {
             // Nothing else ends with its first process. What cannot be killed is told when the group is removed.
@@ -241,16 +276,26 @@ impl Ward {
             let known = exit.error.take().into_iter();
             exit.error = Some(known.chain(failures).collect::<Vec<_>>().join("; then "));
         }
-        Ended {
-            container: &self.container,
-            layout: &self.layout,
-            started: Some(self.started),
-            exit: &exit,
+        let Launch { container, layout, .. } = &*self.launch;
+        let (started, cause) = (Some(self.started), self.cause);
+        let is_followed = Ended { container, layout, started, exit: &exit, cause }
+            .record(&mut self.held, self.store.take());
+        if is_followed {
+            watch.rest(&Reply::Exited(exit));
+        } else {
+            watch.part(&Reply::Exited(exit));
         }
-        .record(&mut self.held, self.store.take());
-        watch.part(&Reply::Exited(exit));
         self.held.clear();
+        let Self { launch, spec, held, begun, .. } = self;
+        is_followed.then(|| Rest { launch, spec, held, ran: begun.elapsed() })
     }
+}
+
+/// Tells whether a signal of a client means that a container shall end, and not start again: those that people end programs with, and its own.
+/// Docker takes any signal for that unless the image has one of its own, also one that makes a program read its files again.
+pub(super) fn asks_to_end(container: &Container, number: i32) -> bool {
+    let usual = [libc::SIGINT, libc::SIGQUIT, libc::SIGKILL, libc::SIGTERM];
+    usual.contains(&number) || number == container.config.stop_signal
 }
 
 /// Makes what is executed out of the container's own process: its environment, directory and capabilities unless the request says otherwise.

@@ -4,6 +4,7 @@
 //! than [`HIGH_WATER`](super::queue::HIGH_WATER) waiting, the program's output is not read, so that a program waits for its slowest reader as with a pipe, and
 //! memory is bounded. Input is read from clients only while the program takes it.
 
+mod probe;
 mod requests;
 
 use std::{
@@ -14,6 +15,8 @@ use std::{
     },
     time::Duration,
 };
+
+use probe::Probe;
 
 use super::{
     connection::{Connection, Interest},
@@ -56,6 +59,10 @@ pub(super) struct Watch {
     size: Option<WindowSize>,
     has_terminal: bool,
     execs: BTreeMap<ClientId, Program>,
+    /// A program that was executed for nobody but the monitor.
+    probe: Option<Probe>,
+    /// Whether the container is between two runs.
+    is_resting: bool,
     log: Option<Writer>,
     buffer: Vec<u8>,
 }
@@ -76,12 +83,15 @@ enum Place {
 enum Whose {
     Main,
     Exec(ClientId),
+    Probe,
 }
 
 /// What came of one round.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     pub(super) demands: Vec<Demand>,
+    /// Signals that clients had sent to the container's first process.
+    pub(super) signals: Vec<i32>,
     /// Which of the extra descriptors are ready, by their place in the list.
     pub(super) extra: Vec<usize>,
 }
@@ -97,6 +107,8 @@ impl Watch {
             size: None,
             has_terminal,
             execs: BTreeMap::new(),
+            probe: None,
+            is_resting: false,
             log: None,
             buffer: vec![0; LARGEST_CHUNK],
         }
@@ -110,6 +122,18 @@ impl Watch {
         }
         self.main = Some(program);
         self.log = log;
+        self.is_resting = false;
+    }
+
+    /// Tells those who wait or were joined that this run is over, and hears clients on until the next one begins.
+    pub(super) fn rest(&mut self, last: &Reply) {
+        self.main = None;
+        self.probe = None;
+        self.log = None;
+        self.is_resting = true;
+        // Those who merely ask something may have asked what was not read yet.
+        self.dismiss(last, false);
+        self.settle();
     }
 
     /// Takes a program executed for a client into care.
@@ -139,12 +163,13 @@ impl Watch {
 
     /// Lists the children whose end is waited for here.
     pub(super) fn children(&self) -> Vec<i32> {
-        self.main.iter().chain(self.execs.values()).map(Program::pid).collect()
+        self.programs().map(|(_, program)| program.pid()).collect()
     }
 
     /// Tells how the container ended, once it and all programs in it have.
     pub(super) fn end(&self) -> Option<&Exit> {
-        self.main.as_ref()?.exit().filter(|_| self.execs.is_empty())
+        let is_probed = self.probe.as_ref().is_some_and(|probe| probe.program.exit().is_none());
+        self.main.as_ref()?.exit().filter(|_| self.execs.is_empty() && !is_probed)
     }
 
     /// Answers a demand.
@@ -231,13 +256,15 @@ impl Watch {
     fn programs(&self) -> impl Iterator<Item = (Whose, &Program)> {
         // Programs that were executed come first: init ends only after they are reaped (pid_namespaces(7)).
         let execs = self.execs.iter().map(|(client, program)| (Whose::Exec(*client), program));
-        execs.chain(self.main.iter().map(|program| (Whose::Main, program)))
+        let probe = self.probe.iter().map(|probe| (Whose::Probe, &probe.program));
+        execs.chain(probe).chain(self.main.iter().map(|program| (Whose::Main, program)))
     }
 
     fn program(&mut self, whose: Whose) -> Option<&mut Program> {
         match whose {
             Whose::Main => self.main.as_mut(),
             Whose::Exec(client) => self.execs.get_mut(&client),
+            Whose::Probe => self.probe.as_mut().map(|probe| &mut probe.program),
         }
     }
 
@@ -265,6 +292,9 @@ impl Watch {
             && let Some(log) = &mut self.log
         {
             log.push(is_stderr, bytes, Timestamp::now());
+        }
+        if let Some(probe) = self.probe.as_mut().filter(|_| whose == Whose::Probe) {
+            probe.keep(bytes);
         }
         for (id, client) in &mut self.clients {
             if is_shown_to(whose, *id, client.interest) {
@@ -295,6 +325,8 @@ impl Watch {
                     client.close_with(&Reply::Exited(exit));
                 }
             }
+            // It stays until it is taken.
+            Whose::Probe => {}
             Whose::Main => {
                 if let Some(log) = &mut self.log {
                     log.finish(Timestamp::now());
@@ -325,17 +357,23 @@ impl Watch {
         }
     }
 
-    /// Hears no new clients, tells those who wait for the container `last`, and returns when all have read it or left.
-    pub(super) fn part(&mut self, last: &Reply) {
-        self.listener = None;
-        self.log = None;
+    /// Says a last word to those who are there; to those who merely ask something, if they are to leave as well.
+    fn dismiss(&mut self, last: &Reply, with_askers: bool) {
         for client in self.clients.values_mut() {
             match client.interest {
                 Interest::Container | Interest::End => client.close_with(last),
+                Interest::Answers if !with_askers => {}
                 // It has been told all it asked for, or its program's end.
                 Interest::Answers | Interest::Exec => client.close(),
             }
         }
+    }
+
+    /// Hears no new clients, tells those who wait for the container `last`, and returns when all have read it or left.
+    pub(super) fn part(&mut self, last: &Reply) {
+        self.listener = None;
+        self.log = None;
+        self.dismiss(last, true);
         self.settle();
         while !self.clients.is_empty() && self.round(&[], None).is_ok() {}
     }
@@ -346,6 +384,7 @@ fn is_shown_to(whose: Whose, id: ClientId, interest: Interest) -> bool {
     match whose {
         Whose::Main => interest == Interest::Container,
         Whose::Exec(client) => client == id,
+        Whose::Probe => false,
     }
 }
 

@@ -250,7 +250,7 @@ fn a_container_is_live_from_its_start_to_its_exit() {
     let mut store = Store::open(place.layout.clone()).unwrap();
     let one = image(1, &[]);
     let web = container(7, "web", one.id);
-    let exited = State::Exited { started: None, finished: Timestamp::now(), exit: Exit::default() };
+    let exited = State::exited(None, Timestamp::now(), Exit::default());
     let processes =
         Processes { boot: "b".to_owned(), monitor: ProcessId { pid: 1, start: 2 }, init: None };
     write(&mut store, |records| {

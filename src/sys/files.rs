@@ -113,6 +113,14 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     fs::write(path, bytes).at_path("write", path)
 }
 
+/// Reads where a link leads.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn target(path: &Path) -> Result<PathBuf> {
+    fs::read_link(path).at_path("read", path)
+}
+
 /// Replaces a whole file so that a reader sees the old or the new one, also after a power cut.
 ///
 /// # Errors

@@ -81,6 +81,11 @@ impl Performer {
             }
             Effect::Sample(ids) => self
                 .answer(move |engine| Msg::Usage(engine.statistics(&ids).map_err(Failure::from))),
+            Effect::ReadHealth(id) => {
+                self.answer(move |engine| {
+                    Msg::Health(id, engine.health(id).map_err(Failure::from))
+                });
+            }
             Effect::FollowLogs(number, id) => self.follow_logs(number, id),
             Effect::StopLogs(number) => self.newest_log.store(number, Ordering::Relaxed),
             Effect::Tree { number, image, layer, stacked } => {

@@ -100,6 +100,7 @@ fn allowed(model: &Model, verb: Verb) -> Result<(), String> {
         State::Running { paused: true, .. } => "it is paused".to_owned(),
         State::Running { .. } => "it is running".to_owned(),
         State::Starting => "it is starting".to_owned(),
+        State::Restarting { .. } => "it is restarting".to_owned(),
         State::Created | State::Exited { .. } => "it is not running".to_owned(),
     })
 }

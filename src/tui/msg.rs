@@ -8,8 +8,8 @@ use super::widgets::file_tree::FileTree;
 use crate::{
     engine::{EngineError, ErrorKind, Force, LogLine, Overview},
     model::{
-        ContainerId, CreateContainer, CreateNetwork, ImageId, ImageReference, NetworkId, Readings,
-        Timestamp,
+        ContainerId, CreateContainer, CreateNetwork, HealthHistory, ImageId, ImageReference,
+        NetworkId, Readings, Timestamp,
     },
 };
 
@@ -28,6 +28,8 @@ pub(crate) enum Msg {
     Loaded(Result<Overview, Failure>),
     /// What containers use.
     Usage(Result<BTreeMap<ContainerId, Readings>, Failure>),
+    /// What the last checks of a container's health found.
+    Health(ContainerId, Result<HealthHistory, Failure>),
     /// Lines of the log that was asked for with this number.
     LogLines(u64, Vec<LogLine>),
     /// No further line comes for this number; the failure says why if it is one.
@@ -97,6 +99,8 @@ pub(crate) enum Effect {
     Reload,
     /// Ask what these containers use.
     Sample(Vec<ContainerId>),
+    /// Read what the last checks of a container's health found.
+    ReadHealth(ContainerId),
     /// Follow a log; the answers carry the number.
     FollowLogs(u64, ContainerId),
     /// Let nobody answer a question for a log with an older number.

@@ -1,5 +1,7 @@
 //! The texts of the detail's tabs. Everything that an image or a user chose is made harmless first.
 
+mod health;
+
 use ratatui::{
     style::Style,
     text::{Line, Span},
@@ -12,7 +14,7 @@ use super::{
     theme::Theme,
     widgets::text::{pad_left, pad_right, sanitize},
 };
-use crate::model::{Container, Endpoint, Image, Network, NetworkMode, State};
+use crate::model::{Container, Endpoint, Health, Image, Network, NetworkMode, State};
 
 /// Writes what a tab says of a thing.
 pub(crate) fn lines(facts: &Facts, theme: &Theme, key: Key, tab: Tab) -> Vec<Line<'static>> {
@@ -41,6 +43,7 @@ impl Page<'_> {
             },
             Tab::Network => self.networks_of(container),
             Tab::Env => self.env(&container.config.env),
+            Tab::Health => self.health_of(container),
             _ => self.json(container),
         }
     }
@@ -123,7 +126,9 @@ impl Page<'_> {
         containers.into_iter().fold(self, |page, container| {
             let (glyph, _) = state_text(&container.state, now);
             let tone = match container.state {
+                State::Running { health: Some(Health::Unhealthy), .. } => Tone::Bad,
                 State::Running { .. } => Tone::Good,
+                State::Restarting { .. } => Tone::Warn,
                 _ => Tone::Dim,
             };
             let style = page.theme.tone(tone);
@@ -254,9 +259,17 @@ fn user(user: &str) -> &str {
 /// Tells a state in words: `up 3 minutes`, `exited 2 hours ago`.
 pub(crate) fn state_words(container: &Container, now: crate::model::Timestamp) -> String {
     match &container.state {
-        State::Running { started, paused } => {
+        State::Running { started, paused, health, .. } => {
             let still = if *paused { ", paused" } else { "" };
-            format!("up {}{still}", rough_age(now, *started))
+            let health = health.map_or_else(String::new, |health| match health {
+                Health::Starting => ", health being checked".to_owned(),
+                known => format!(", {}", known.word()),
+            });
+            format!("up {}{still}{health}", rough_age(now, *started))
+        }
+        State::Restarting { finished, exit, restarts, .. } => {
+            let ago = rough_age(now, *finished);
+            format!("restarting, the {restarts}. time; exited {} {ago} ago", exit.code)
         }
         State::Exited { finished, exit, .. } => {
             let why = if exit.oom { ", out of memory" } else { "" };

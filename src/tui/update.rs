@@ -13,13 +13,13 @@ pub(crate) use keys::{base_layers, layers};
 
 use super::{
     layout,
-    model::{Model, Overlay, Pane, state_text},
+    model::{Key, Model, Overlay, Pane, Tab, state_text},
     msg::{Effect, Failure, Msg},
     panes::Tone,
 };
 use crate::{
     engine::Overview,
-    model::{ContainerId, Readings, State, Timestamp},
+    model::{ContainerId, HealthHistory, Readings, State, Timestamp},
 };
 
 /// How far apart usage is asked for.
@@ -41,6 +41,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Loaded(Ok(overview)) => loaded(model, overview),
         Msg::Loaded(Err(failure)) | Msg::Trouble(failure) => complain(model, &failure),
         Msg::Usage(readings) => measured(model, readings),
+        Msg::Health(id, history) => checked(model, id, history),
         Msg::Finished(job, result) => finished(model, job, result, &mut effects),
         Msg::Returned(result) => {
             match result {
@@ -113,6 +114,15 @@ fn loaded(model: &mut Model, overview: Overview) {
     model.arrange();
 }
 
+/// Takes in what checks found; what cannot be read is met again by the next look.
+fn checked(model: &mut Model, id: ContainerId, history: Result<HealthHistory, Failure>) {
+    let found = history.ok().map(|history| (id, history));
+    if found.is_some() && model.facts.checks != found {
+        model.facts.checks = found;
+        model.dirty = true;
+    }
+}
+
 /// Takes in what containers used.
 fn measured(model: &mut Model, readings: Result<BTreeMap<ContainerId, Readings>, Failure>) {
     let was_silent = model.sampled.1;
@@ -182,6 +192,10 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     model.sampled.0 = Some(now);
+    // A check that finds nothing new rings no bell.
+    if let (Some(Key::Container(id)), Some(Tab::Health)) = (model.selected(), model.tab()) {
+        effects.push(Effect::ReadHealth(id));
+    }
     let ids = if outstanding { Vec::new() } else { to_measure(model) };
     if !ids.is_empty() {
         model.sampled.1 = true;

@@ -41,6 +41,8 @@ fn only_ascii(buffer: &mut Buffer) {
         let stand_in = match cell.symbol() {
             "▶" | "▸" | "›" => ">",
             "‖" => "=",
+            "✗" => "!",
+            "◔" => "%",
             "■" | "█" | "▌" => "#",
             "○" => "o",
             "●" | "•" | "✓" => "*",
@@ -51,7 +53,7 @@ fn only_ascii(buffer: &mut Buffer) {
             "│" => "|",
             "…" => "~",
             "·" | "◌" => ".",
-            "⟳" => "@",
+            "⟳" | "↻" => "@",
             symbol if symbol.starts_with(|c| ('┌'..='╿').contains(&c)) => "+",
             _ => "?",
         };

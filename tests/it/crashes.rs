@@ -189,7 +189,7 @@ fn after_a_restart_of_the_machine_a_process_with_a_number_from_before_is_left_al
 }
 
 /// Lets this thread, and what it starts, believe that the machine was started anew.
-fn feign_another_boot(id: &Path) {
+pub(crate) fn feign_another_boot(id: &Path) {
     let nothing = None::<&str>;
     fs::write(id, "00000000-0000-4000-8000-000000000000\n").unwrap();
     unshare(CloneFlags::CLONE_NEWNS).unwrap();

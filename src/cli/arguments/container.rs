@@ -1,5 +1,6 @@
 //! The flags of verbs about containers, and how those of `run` become a request.
 
+mod health;
 mod isolation;
 mod logging;
 mod resources;
@@ -8,6 +9,7 @@ mod security;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use health::HealthOptions;
 use isolation::{LifeOptions, NameOptions, NoteOptions, SharingOptions, isolation};
 use logging::LoggingOptions;
 use resources::FurtherLimits;
@@ -136,6 +138,8 @@ pub(in crate::cli) struct ContainerOptions {
     #[command(flatten)]
     logging: LoggingOptions,
     #[command(flatten)]
+    health: HealthOptions,
+    #[command(flatten)]
     notes: NoteOptions,
 }
 
@@ -183,6 +187,8 @@ impl ContainerOptions {
             security,
             stop_signal: self.life.stop_signal,
             log: self.logging.into_config(),
+            restart: self.life.restart,
+            health: self.health.into_check(),
             isolation: isolation(self.sharing, self.names, &self.life, self.notes),
             platform: self.choice.platform.as_ref().map(ToString::to_string),
             volumes_from: self.volumes_from,

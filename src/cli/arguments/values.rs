@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
-use crate::model::{DeviceWeight, Ulimit, units};
+use crate::model::{DeviceWeight, RestartPolicy, Ulimit, units};
 
 /// The most processors that can be asked for.
 const MOST_CPUS: f64 = 1_000_000.0;
@@ -248,6 +248,21 @@ pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
     Ok((cpus * 1e9).round() as u64)
 }
 
+/// Reads a restart policy, like `on-failure:3`.
+pub(super) fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
+    text.parse().map_err(|error: crate::model::RestartPolicyError| error.to_string())
+}
+
+/// Reads a span as Go does: `90s`, `1m30s`, `500ms`; a number needs its unit.
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a span with its unit, like 30s or 1m30s".to_owned();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let span = text.parse::<SignedDuration>().map_err(|_error| wrong())?;
+    Duration::try_from(span).map_err(|_error| "it cannot be negative".to_owned())
+}
+
 /// Reads a signal by name, with or without `SIG`, or by number.
 pub(super) fn parse_signal(text: &str) -> Result<i32, String> {
     let upper = text.to_ascii_uppercase();
@@ -325,6 +340,18 @@ mod tests {
         assert!(parse_label("=b").is_err() && parse_label("").is_err());
         assert!(parse_seconds("-1").is_err() && parse_seconds("1.5").is_err());
         assert_eq!(parse_seconds("0"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn spans_need_a_unit() {
+        for (text, milliseconds) in
+            [("30s", 30_000), ("1m30s", 90_000), ("500ms", 500), ("1.5h", 5_400_000), ("0", 0)]
+        {
+            assert_eq!(parse_span(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["", "30", "-1s", "soon", "s"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use clap::Args;
 use super::{
     container::LimitOptions,
     values::{
-        DetachKeys, Moment, Tail, parse_detach_keys, parse_moment, parse_seconds, parse_signal,
-        parse_tail,
+        DetachKeys, Moment, Tail, parse_detach_keys, parse_moment, parse_restart, parse_seconds,
+        parse_signal, parse_tail,
     },
 };
-use crate::model::ContainerName;
+use crate::model::{ContainerName, RestartPolicy};
 
 /// The flags of `ps`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -38,7 +38,7 @@ pub(in crate::cli) struct PsOptions {
     /// Print by Go template, or `json`, or `table TEMPLATE`
     #[arg(long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
-    /// Show only those with KEY=VALUE: name, id, status, exited, ancestor, label, network
+    /// Show only those with KEY=VALUE: name, id, status, exited, ancestor, label, network, health
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub(in crate::cli) filters: Vec<String>,
 }
@@ -107,7 +107,7 @@ pub(in crate::cli) struct KillOptions {
 /// The flags of `logs`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogOptions {
-    /// Go on until it ends
+    /// Go on until it ends for good; a restart is no end
     #[arg(short, long)]
     pub(in crate::cli) follow: bool,
     /// Only the last so many lines, or `all`
@@ -153,6 +153,9 @@ pub(in crate::cli) struct UpdateOptions {
     pub(in crate::cli) names: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) limits: LimitOptions,
+    /// Start it again when it has ended: no, on-failure[:MOST], always, unless-stopped
+    #[arg(long, value_name = "POLICY", value_parser = parse_restart)]
+    pub(in crate::cli) restart: Option<RestartPolicy>,
 }
 
 /// The arguments of `rename`.

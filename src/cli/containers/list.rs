@@ -10,19 +10,23 @@ use crate::{
         listing::{self, Row, moment, span},
     },
     engine::{Engine, Result},
-    model::{Container, ImageReference, State, units},
+    model::{Container, Health, ImageReference, State, units},
 };
 
 /// What `--filter` knows.
-const KEYS: &[&str] = &["name", "id", "status", "exited", "ancestor", "label", "network"];
-/// What a container can be doing; the last three are Docker's, and none ever does that here.
+const KEYS: &[&str] = &["name", "id", "status", "exited", "ancestor", "label", "network", "health"];
+/// What a container can be doing; the last is Docker's, and none is ever that here.
 const STATUSES: &[&str] =
     &["created", "starting", "running", "exited", "paused", "restarting", "dead"];
+
+/// How a container can be; `none` when nobody asks.
+const HEALTHS: &[&str] = &["starting", "healthy", "unhealthy", "none"];
 
 /// Lists containers.
 pub(super) fn run(engine: &Engine, options: &PsOptions) -> Result<u8> {
     let filters = Filters::parse(&options.filters, KEYS)?;
     filters.only("status", STATUSES)?;
+    filters.only("health", HEALTHS)?;
     let mut containers = engine.overview()?.containers;
     let wants_all = options.all
         || options.latest
@@ -61,6 +65,8 @@ fn takes(filters: &Filters, container: &Container) -> bool {
         && filters.any("id", |beginning| container.id.hex().starts_with(beginning))
         && filters.any("status", |word| container.state.word() == word)
         && filters.any("exited", |wanted| code.as_deref() == Some(wanted))
+        && filters
+            .any("health", |word| container.state.health().map_or("none", Health::word) == word)
         && filters.any("ancestor", |image| stands_on(container, image))
         && filters.labels(&container.config.labels)
         && filters.any("network", |name| {
@@ -204,8 +210,18 @@ fn status(state: &State, now: Timestamp) -> String {
     match state {
         State::Created => "Created".to_owned(),
         State::Starting => "Starting".to_owned(),
-        State::Running { started, paused } => {
-            format!("Up {}{}", span(*started, now), if *paused { " (Paused)" } else { "" })
+        State::Running { started, paused, health, .. } => {
+            let more = match health {
+                _ if *paused => " (Paused)",
+                Some(Health::Starting) => " (health: starting)",
+                Some(Health::Healthy) => " (healthy)",
+                Some(Health::Unhealthy) => " (unhealthy)",
+                None => "",
+            };
+            format!("Up {}{more}", span(*started, now))
+        }
+        State::Restarting { finished, exit, .. } => {
+            format!("Restarting ({}) {} ago", exit.code, span(*finished, now))
         }
         State::Exited { finished, exit, .. } => {
             format!("Exited ({}) {} ago", exit.code, span(*finished, now))
@@ -222,15 +238,24 @@ mod tests {
     fn states_are_told_in_dockers_words() {
         let now = Timestamp::from_second(10_000).unwrap();
         let at = |second| Timestamp::from_second(second).unwrap();
-        let exited = State::Exited {
-            started: None,
-            finished: at(10_000 - 7200),
-            exit: Exit { code: 3, ..Exit::default() },
+        let exit = Exit { code: 3, ..Exit::default() };
+        let exited = State::exited(None, at(10_000 - 7200), exit.clone());
+        let restarting =
+            State::Restarting { started: None, finished: at(10_000 - 5), exit, restarts: 1 };
+        let up = |paused, health| State::Running {
+            started: at(10_000 - 180),
+            paused,
+            restarts: 0,
+            health,
         };
         for (state, text) in [
             (State::Created, "Created"),
-            (State::Running { started: at(10_000 - 180), paused: false }, "Up 3 minutes"),
-            (State::Running { started: at(10_000 - 180), paused: true }, "Up 3 minutes (Paused)"),
+            (up(false, None), "Up 3 minutes"),
+            (up(true, Some(Health::Healthy)), "Up 3 minutes (Paused)"),
+            (up(false, Some(Health::Starting)), "Up 3 minutes (health: starting)"),
+            (up(false, Some(Health::Healthy)), "Up 3 minutes (healthy)"),
+            (up(false, Some(Health::Unhealthy)), "Up 3 minutes (unhealthy)"),
+            (restarting, "Restarting (3) 5 seconds ago"),
             (exited, "Exited (3) 2 hours ago"),
         ] {
             assert_eq!(status(&state, now), text);

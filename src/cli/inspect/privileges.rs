@@ -46,7 +46,10 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
         "Dns": names.dns,
         "DnsSearch": names.dns_search,
         "DnsOptions": names.dns_options,
-        "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
+        "RestartPolicy": {
+            "Name": config.restart.name(),
+            "MaximumRetryCount": config.restart.most(),
+        },
         "LogConfig": { "Type": config.log.driver.to_string(), "Config": config.log.options },
     })
 }

@@ -1,11 +1,11 @@
 //! An image's config (image-spec, config.md; Docker's own is the same with more fields).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
 use super::{super::ImageError, or_default, read, wrong};
-use crate::model::{DiffId, HistoryEntry, ImageConfig, Timestamp};
+use crate::model::{DiffId, HealthCheck, HistoryEntry, ImageConfig, Timestamp};
 
 /// An image's config, read.
 #[derive(Debug, Clone)]
@@ -58,6 +58,21 @@ struct RawRun {
     #[serde(deserialize_with = "or_default")]
     labels: BTreeMap<String, String>,
     stop_signal: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    healthcheck: RawHealth,
+}
+
+/// Docker's `Healthcheck`; spans are nanoseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RawHealth {
+    #[serde(deserialize_with = "or_default")]
+    test: Vec<String>,
+    interval: i64,
+    timeout: i64,
+    start_period: i64,
+    start_interval: i64,
+    retries: i64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +114,7 @@ pub(in crate::image) fn config(bytes: &[u8], object: &str) -> Result<Config, Ima
             exposed_ports: names(raw.config.exposed_ports),
             volumes: names(raw.config.volumes),
             stop_signal: filled(raw.config.stop_signal),
+            health: health(raw.config.healthcheck),
             history: raw.history.into_iter().map(history).collect(),
         },
     })
@@ -109,6 +125,19 @@ type Names = serde_json::Map<String, serde_json::Value>;
 
 fn names(set: Names) -> Vec<String> {
     set.into_iter().map(|(name, _)| name).collect()
+}
+
+/// A number that makes no sense is as good as absent: the default stands.
+fn health(raw: RawHealth) -> HealthCheck {
+    let span = |nanoseconds: i64| Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+    HealthCheck {
+        test: raw.test,
+        interval: span(raw.interval),
+        timeout: span(raw.timeout),
+        start_period: span(raw.start_period),
+        start_interval: span(raw.start_interval),
+        retries: u32::try_from(raw.retries).unwrap_or(0),
+    }
 }
 
 fn history(raw: RawHistory) -> HistoryEntry {
@@ -135,13 +164,15 @@ mod tests {
     fn a_config_with_nulls_is_read() {
         let text = format!(
             r#"{{"created":"0001-01-01T00:00:00Z","config":{{"Env":null,"Cmd":["sh"],"ExposedPorts":{{"80/tcp":{{}}}},
-            "Labels":null,"StopSignal":"","Hostname":"x"}},"history":[{{"created":"bad","created_by":"RUN","empty_layer":true}}],
+            "Labels":null,"StopSignal":"","Hostname":"x","Healthcheck":{{"Test":["CMD","x"],"Interval":1500000000,"Retries":-2}}}},"history":[{{"created":"bad","created_by":"RUN","empty_layer":true}}],
             "rootfs":{{"type":"layers","diff_ids":["{DIGEST}"]}}}}"#
         );
         let read = config(text.as_bytes(), "x").unwrap();
         assert_eq!(read.run.command, ["sh"]);
         assert_eq!(read.run.exposed_ports, ["80/tcp"]);
         assert_eq!(read.run.stop_signal, None);
+        assert_eq!(read.run.health.command(), Some(vec!["x".to_owned()]));
+        assert_eq!((read.run.health.interval.as_millis(), read.run.health.retries), (1500, 0));
         assert_eq!(read.run.history[0].created, None);
         assert!(read.run.history[0].empty_layer);
         assert_eq!(read.diffs.len(), 1);

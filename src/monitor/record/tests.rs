@@ -111,8 +111,10 @@ impl Scene {
         started: Option<Timestamp>,
         exit: &Exit,
     ) -> (Option<Container>, Vec<(Occurrence, Option<String>)>) {
-        Ended { container: &self.container, layout: &self.layout, started, exit }
-            .record(&mut self.held, None);
+        let cause = Cause::Itself;
+        let ended =
+            Ended { container: &self.container, layout: &self.layout, started, exit, cause };
+        assert!(!ended.record(&mut self.held, None));
         self.held.clear();
         assert!(!files::exists(&self.layout.container_run(self.container.id)));
         let id = self.container.id;
@@ -132,7 +134,7 @@ impl Scene {
 }
 
 fn running() -> State {
-    State::Running { started: Timestamp::UNIX_EPOCH, paused: false }
+    State::running(Timestamp::UNIX_EPOCH)
 }
 
 fn killed() -> Exit {
@@ -183,10 +185,80 @@ fn a_container_that_removes_itself_leaves_nothing() {
     assert!(!files::exists(&scene.layout.container(scene.container.id)));
 }
 
+fn recorded(scene: &Scene) -> (Container, Option<Processes>) {
+    let id = scene.container.id;
+    let mut store = Store::open(scene.layout.clone()).unwrap();
+    let read = store.read(|records| {
+        Ok::<_, StoreError>((records.container(id)?.unwrap(), records.processes(id)?))
+    });
+    read.unwrap()
+}
+
+fn policy(scene: &mut Scene, policy: &str) {
+    scene.container.config.restart = policy.parse().unwrap();
+    let mut store = Store::open(scene.layout.clone()).unwrap();
+    store.write(|records| records.set_config(scene.container.id, &scene.container.config)).unwrap();
+}
+
+#[test]
+fn a_run_that_is_followed_by_another_keeps_directory_and_address() {
+    let mut scene = scene(&running(), false);
+    policy(&mut scene, "on-failure:1");
+    let Scene { container, layout, held, .. } = &mut scene;
+    let exit = Exit { code: 3, ..Exit::default() };
+    let started = Some(Timestamp::UNIX_EPOCH);
+    let cause = Cause::Itself;
+    assert!(Ended { container, layout, started, exit: &exit, cause }.record(held, None));
+    let (now, processes) = recorded(&scene);
+    let State::Restarting { exit: kept, restarts: 1, .. } = &now.state else {
+        panic!("{:?}", now.state)
+    };
+    assert_eq!((kept, now.endpoints.len()), (&exit, 1));
+    let processes = processes.unwrap();
+    assert_eq!((processes.monitor, processes.init), (ProcessId::current().unwrap(), None));
+    assert!(files::exists(&scene.layout.container_run(scene.container.id)));
+    // The end of the next run: there was one restart, and there may be one.
+    let Scene { container, layout, held, .. } = &mut scene;
+    assert!(!Ended { container, layout, started, exit: &exit, cause }.record(held, None));
+    let (now, processes) = recorded(&scene);
+    assert!(matches!(now.state, State::Exited { restarts: 1, stopped_in: None, .. }));
+    assert_eq!((now.endpoints.len(), processes), (0, None));
+}
+
+#[test]
+fn whoever_is_asked_to_end_stays_down_and_who_asked_is_known() {
+    for (cause, is_hand) in [(Cause::Hand, true), (Cause::Machine, false)] {
+        let mut scene = scene(&running(), false);
+        policy(&mut scene, "always");
+        let Scene { container, layout, held, .. } = &mut scene;
+        let exit = killed();
+        assert!(!Ended { container, layout, started: None, exit: &exit, cause }.record(held, None));
+        let State::Exited { stopped_in, .. } = recorded(&scene).0.state else { panic!() };
+        assert_eq!(stopped_in, is_hand.then(|| boot_id().unwrap()));
+    }
+}
+
+#[test]
+fn one_that_rests_can_stay_down_and_its_end_is_told_once() {
+    let exit = Exit { code: 3, ..Exit::default() };
+    let finished = Timestamp::UNIX_EPOCH;
+    let resting = State::Restarting { started: None, finished, exit: exit.clone(), restarts: 4 };
+    let mut scene = scene(&resting, false);
+    let Scene { container, layout, held, .. } = &mut scene;
+    assert_eq!(record_rest(container, layout, held, Cause::Hand), exit);
+    let (now, processes) = recorded(&scene);
+    let stopped_in = Some(boot_id().unwrap());
+    assert_eq!(now.state, State::Exited { started: None, finished, exit, restarts: 4, stopped_in });
+    assert_eq!((now.endpoints.len(), processes), (0, None));
+    assert!(!files::exists(&scene.layout.container_run(scene.container.id)));
+    let mut store = Store::open(scene.layout.clone()).unwrap();
+    let told = store.read(|records| records.events_since(0)).unwrap();
+    assert_eq!(told, []);
+}
+
 #[test]
 fn what_was_put_right_by_others_is_left_alone() {
-    let lost =
-        State::Exited { started: None, finished: Timestamp::UNIX_EPOCH, exit: Exit::default() };
+    let lost = State::exited(None, Timestamp::UNIX_EPOCH, Exit::default());
     let mut scene = scene(&lost, false);
     let id = scene.container.id;
     let mut store = Store::open(scene.layout.clone()).unwrap();

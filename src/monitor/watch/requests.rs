@@ -67,11 +67,7 @@ impl Watch {
                 client.reply(&Reply::Joined { terminal: self.has_terminal });
             }
             Request::Wait => client.interest = Interest::End,
-            Request::Signal(number) => match self.main.as_ref().map(|main| main.signal(number)) {
-                Some(Ok(())) => client.reply(&Reply::Done),
-                Some(Err(error)) => client.fail(&StartFailure::new(&error)),
-                None => client.fail(&not_started()),
-            },
+            Request::Signal(number) => self.signal(id, client, number, round),
             Request::Resize(size) => {
                 if client.interest == Interest::Container {
                     self.size = Some(size);
@@ -92,8 +88,11 @@ impl Watch {
                     streams.pump();
                 }
             }
-            Request::Exec(_) | Request::ConnectNetwork(_) | Request::DisconnectNetwork(_) => {
-                if self.main.is_none() {
+            Request::Exec(_)
+            | Request::Limit(_)
+            | Request::ConnectNetwork(_)
+            | Request::DisconnectNetwork(_) => {
+                if self.main.is_none() && !self.is_resting {
                     client.fail(&not_started());
                     return;
                 }
@@ -102,6 +101,23 @@ impl Watch {
                 }
                 round.demands.push(Demand { client: id, request });
             }
+        }
+    }
+
+    fn signal(&self, id: ClientId, client: &mut Connection, number: i32, round: &mut Round) {
+        let Some(main) = &self.main else {
+            if self.is_resting {
+                round.demands.push(Demand { client: id, request: Request::Signal(number) });
+            } else {
+                client.fail(&not_started());
+            }
+            return;
+        };
+        round.signals.push(number);
+        // One that has ended, but not yet been taken leave of, needs none.
+        match main.exit().map_or_else(|| main.signal(number), |_ended| Ok(())) {
+            Ok(()) => client.reply(&Reply::Done),
+            Err(error) => client.fail(&StartFailure::new(&error)),
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Tab {
     Network,
     /// The environment of a container.
     Env,
+    /// Whether a container is well, and starts again.
+    Health,
     /// Every particular, as JSON.
     Inspect,
     /// Who stands on an image.
@@ -35,7 +37,9 @@ impl Tab {
     /// Gives the tabs of what a pane lists.
     pub(crate) const fn of(pane: Pane) -> &'static [Self] {
         match pane {
-            Pane::Containers => &[Self::Logs, Self::Image, Self::Network, Self::Env, Self::Inspect],
+            Pane::Containers => {
+                &[Self::Logs, Self::Image, Self::Network, Self::Env, Self::Health, Self::Inspect]
+            }
             Pane::Images => {
                 &[Self::UsedBy, Self::Layers, Self::History, Self::Config, Self::Inspect]
             }
@@ -50,6 +54,7 @@ impl Tab {
             Self::Image => "Image",
             Self::Network => "Network",
             Self::Env => "Env",
+            Self::Health => "Health",
             Self::Inspect => "Inspect",
             Self::UsedBy => "Used by",
             Self::Layers => "Layers",

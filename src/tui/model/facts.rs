@@ -6,8 +6,8 @@ use super::Key;
 use crate::{
     engine::Overview,
     model::{
-        ChainId, Container, ContainerId, Image, ImageId, Network, NetworkId, NetworkMode, Rates,
-        Readings, Sample, State, Timestamp, units,
+        ChainId, Container, ContainerId, Health, HealthHistory, Image, ImageId, Network, NetworkId,
+        NetworkMode, Rates, Readings, Sample, State, Timestamp, units,
     },
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Facts {
     holders: BTreeMap<ChainId, Vec<ImageId>>,
     users: BTreeMap<ImageId, Users>,
     gauges: BTreeMap<ContainerId, Gauge>,
+    /// What the last checks found of the container that was looked at last.
+    pub(crate) checks: Option<(ContainerId, HealthHistory)>,
 }
 
 /// What an image has in common with others.
@@ -299,7 +301,10 @@ pub(crate) fn state_text(state: &State, now: Timestamp) -> (&'static str, String
         State::Created => ("○", "created".to_owned()),
         State::Starting => ("◌", "starting".to_owned()),
         State::Running { paused: true, .. } => ("‖", "paused".to_owned()),
+        State::Running { health: Some(Health::Unhealthy), .. } => ("✗", "unhealthy".to_owned()),
+        State::Running { health: Some(Health::Starting), .. } => ("◔", "checking".to_owned()),
         State::Running { started, .. } => ("▶", format!("up {}", short_age(now, *started))),
+        State::Restarting { .. } => ("↻", "restarting".to_owned()),
         State::Exited { exit, .. } if exit.oom => ("■", format!("oom {}", exit.code)),
         State::Exited { exit, .. } => ("■", format!("exited {}", exit.code)),
     }
@@ -321,7 +326,9 @@ mod tests {
     #[test]
     fn what_stands_still_does_not_look_as_if_it_ran() {
         let (started, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-        let text = |paused| state_text(&State::Running { started, paused }, now);
+        let text = |paused| {
+            state_text(&State::Running { started, paused, restarts: 0, health: None }, now)
+        };
         assert_eq!(text(true), ("‖", "paused".to_owned()));
         assert_eq!(text(false), ("▶", "up 0s".to_owned()));
     }

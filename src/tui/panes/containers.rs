@@ -2,7 +2,7 @@
 
 use super::{Cell, Column, Resource, Tone, Width, largest_first};
 use crate::{
-    model::{Container, NetworkMode, State, units},
+    model::{Container, Health, NetworkMode, State, units},
     tui::{
         model::{Facts, Key, letters, natural, state_text},
         widgets::text::sanitize,
@@ -104,8 +104,12 @@ fn image(container: &Container, facts: &Facts) -> Cell {
 fn state(container: &Container, facts: &Facts) -> Cell {
     let (glyph, words) = state_text(&container.state, facts.now);
     let tone = match &container.state {
-        State::Running { paused: false, .. } => Tone::Good,
-        State::Running { paused: true, .. } | State::Starting => Tone::Warn,
+        State::Running { paused: true, .. } | State::Starting | State::Restarting { .. } => {
+            Tone::Warn
+        }
+        State::Running { health: Some(Health::Unhealthy), .. } => Tone::Bad,
+        State::Running { health: Some(Health::Starting), .. } => Tone::Warn,
+        State::Running { .. } => Tone::Good,
         State::Created => Tone::Dim,
         State::Exited { exit, .. } if exit.code == 0 => Tone::Dim,
         State::Exited { .. } => Tone::Bad,
@@ -125,7 +129,7 @@ fn address(container: &Container, _: &Facts) -> Cell {
 const fn rank(container: &Container) -> u8 {
     match container.state {
         State::Running { .. } => 0,
-        State::Starting => 1,
+        State::Starting | State::Restarting { .. } => 1,
         State::Created => 2,
         State::Exited { .. } => 3,
     }

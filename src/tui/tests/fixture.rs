@@ -116,15 +116,11 @@ pub(super) fn container(number: u8, name: &str, image: (u8, &str), state: State)
 }
 
 pub(super) fn running(seconds: u64) -> State {
-    State::Running { started: ago(seconds), paused: false }
+    State::running(ago(seconds))
 }
 
 pub(super) fn exited(code: i32) -> State {
-    State::Exited {
-        started: Some(ago(8000)),
-        finished: ago(7200),
-        exit: Exit { code, ..Exit::default() },
-    }
+    State::exited(Some(ago(8000)), ago(7200), Exit { code, ..Exit::default() })
 }
 
 /// Three images of which two share a layer, four containers, two networks: as drawn in the design.

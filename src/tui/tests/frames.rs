@@ -1,12 +1,17 @@
 //! What frames look like.
 
+use std::time::Duration;
+
 use insta::Settings;
+use jiff::SignedDuration;
 
 use super::fixture::{
-    blank, frame, log, model, overview, press, send, text, text_and_styles, tree, type_word,
+    ago, blank, container_id, frame, log, model, overview, press, send, text, text_and_styles,
+    tree, type_word,
 };
 use crate::{
     engine::{Overview, Stream},
+    model::{Exit, Health, HealthCheck, HealthHistory, HealthResult, RestartPolicy, State},
     tui::{msg::Msg, theme::Theme},
 };
 
@@ -117,6 +122,64 @@ fn every_tab_says_something() {
     compare("tabs", &frames);
 }
 
+/// One container is unwell, one is being checked, one waits to be started again.
+fn troubled() -> Overview {
+    let mut world = overview();
+    let check = |line: &str| HealthCheck {
+        test: vec!["CMD-SHELL".to_owned(), line.to_owned()],
+        interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(2),
+        ..HealthCheck::default()
+    };
+    let up = |health| State::Running {
+        started: ago(185),
+        paused: false,
+        restarts: 2,
+        health: Some(health),
+    };
+    world.containers[0].state = up(Health::Unhealthy);
+    world.containers[0].config.restart = RestartPolicy::OnFailure { most: 5 };
+    world.containers[0].config.health = check("curl -fsS http://localhost/ || exit 1");
+    world.containers[1].state = State::Restarting {
+        started: Some(ago(9)),
+        finished: ago(4),
+        exit: Exit { code: 3, ..Exit::default() },
+        restarts: 7,
+    };
+    world.containers[1].config.restart = RestartPolicy::Always;
+    world.containers[2].state = up(Health::Starting);
+    world.sequence += 1;
+    world
+}
+
+#[test]
+fn what_is_not_well_says_so() {
+    for size in SIZES {
+        let mut model = model(size);
+        send(&mut model, Msg::Loaded(Ok(troubled())));
+        press(&mut model, "g l ] ] ] ]");
+        let result = |second: u64, code: i32, output: &str| HealthResult {
+            start: ago(second),
+            end: ago(second).checked_add(SignedDuration::from_millis(17)).unwrap(),
+            code,
+            output: output.to_owned(),
+        };
+        let history = HealthHistory {
+            run: Some(ago(185)),
+            failures: 3,
+            results: vec![
+                result(43, 0, "ok\n"),
+                result(33, 7, "curl: (7) Failed to connect\n\u{1b}[31mred"),
+                result(23, 1, ""),
+                result(13, -1, "Health check exceeded timeout (2s)"),
+            ],
+        };
+        send(&mut model, Msg::Health(container_id(4), Ok(history)));
+        let name = format!("health-{}x{}", size.0, size.1);
+        compare(&name, &text_and_styles(&frame(&mut model)));
+    }
+}
+
 #[test]
 fn dialogs() {
     let mut frames = String::new();
@@ -190,6 +253,7 @@ fn every_glyph_has_a_stand_in_of_its_width() {
         "3",
         "1 ]",
         "1 ] ]",
+        "1 ] ] ] ]",
         "2 ] ]",
         "2 ] ] ] ]",
         "d",
@@ -256,7 +320,7 @@ fn nothing_from_an_image_reaches_the_terminal_raw() {
     for image in &mut world.images {
         image.config.history[0].created_by = "RUN \u{1b}c\n\u{9b}31m".to_owned();
     }
-    for keys in ["1 ] ] ]", "2 ] ]", "1 ] ] ] ]"] {
+    for keys in ["1 ] ] ]", "2 ] ]", "1 ] ] ] ] ]"] {
         let mut model = blank((120, 40));
         send(&mut model, Msg::Loaded(Ok(world.clone())));
         press(&mut model, keys);

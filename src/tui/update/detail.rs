@@ -189,6 +189,9 @@ pub(super) fn ask(model: &mut Model, effects: &mut Vec<Effect>) {
             model.detail.waiting = true;
             effects.push(Effect::Tree { number, image, layer, stacked });
         }
+        Some(Question::Text(Key::Container(id), Tab::Health)) => {
+            effects.push(Effect::ReadHealth(id));
+        }
         Some(Question::Text(..)) | None => {}
     }
     if followed && !matches!(wanted, Some(Question::Logs(..))) {
@@ -230,7 +233,7 @@ fn wanted(model: &mut Model) -> Option<Question> {
 const fn run_of(container: &Container) -> Option<Timestamp> {
     match &container.state {
         State::Running { started, .. } => Some(*started),
-        State::Exited { started, .. } => *started,
+        State::Restarting { started, .. } | State::Exited { started, .. } => *started,
         State::Created | State::Starting => None,
     }
 }

@@ -73,7 +73,9 @@ fn log_notice(model: &Model) -> Option<String> {
         (State::Created, _) => "it has not been started yet",
         (_, true) => "reading …",
         (State::Exited { .. }, false) => "it has written nothing",
-        (State::Starting | State::Running { .. }, false) => "it has written nothing yet",
+        (State::Starting | State::Running { .. } | State::Restarting { .. }, false) => {
+            "it has written nothing yet"
+        }
     };
     Some(words.to_owned())
 }

@@ -4,11 +4,11 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::super::values::{parse_address, parse_label};
+use super::super::values::{parse_address, parse_label, parse_restart};
 use crate::{
     cli::{Surroundings, environment},
     engine::Result,
-    model::{Ipc, Isolation, Names, Sharing},
+    model::{Ipc, Isolation, Names, RestartPolicy, Sharing},
 };
 
 /// What it shares with the host and others.
@@ -78,12 +78,9 @@ pub(super) struct LifeOptions {
     /// Seconds until it is killed when it was asked to stop; -1 for never
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = parse_patience)]
     stop_timeout: Option<u32>,
-    /// Start again when it has ended: only `no` is here yet
-    #[arg(long, value_name = "POLICY", value_parser = parse_restart)]
-    restart: Option<bool>,
-    /// Check no health, as is done anyway
-    #[arg(long)]
-    no_healthcheck: bool,
+    /// Start it again when it has ended: no, on-failure[:MOST], always, unless-stopped
+    #[arg(long, value_name = "POLICY", value_parser = parse_restart, default_value_t, hide_default_value = true)]
+    pub(super) restart: RestartPolicy,
 }
 
 /// A hardware address; a type of its own because clap would read a list as many values.
@@ -198,10 +195,6 @@ fn parse_cgroupns(text: &str) -> std::result::Result<bool, String> {
     }
 }
 
-fn parse_restart(text: &str) -> std::result::Result<bool, String> {
-    one_of(text, "no").ok_or_else(|| "restart policies come later".to_owned())
-}
-
 fn one_of(text: &str, word: &str) -> Option<bool> {
     (text.is_empty() || text == word).then_some(text == word)
 }
@@ -286,7 +279,7 @@ mod tests {
         for bad in ["x", "container:", "hosts"] {
             assert!(parse_pid(bad).is_err() && parse_uts(bad).is_err(), "{bad}");
             assert!(parse_ipc(bad).is_err() && parse_cgroupns(bad).is_err(), "{bad}");
-            assert!(parse_userns(bad).is_err() && parse_restart(bad).is_err(), "{bad}");
+            assert!(parse_userns(bad).is_err(), "{bad}");
         }
         for word in ["auto", "auto:size=1000", "keep-id", "container:a", "private"] {
             assert!(parse_userns(word).unwrap_err().contains("run Estiba as one"), "{word}");

@@ -1,7 +1,12 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
     cli::arguments::{Arguments, Command},
-    model::{Ipc, Isolation, MountKind, Resources, Seccomp, Security, Sharing},
+    model::{
+        HealthCheck, Ipc, Isolation, MountKind, Resources, RestartPolicy, Seccomp, Security,
+        Sharing,
+    },
 };
 
 fn request(line: &str) -> CreateContainer {
@@ -221,10 +226,33 @@ fn flags_about_privileges_and_sharing_become_parts_of_the_request() {
                 network: Some(NetworkRequest::Container("a".into())),
                 volumes_from: vec![("b".into(), true)],
                 platform: Some("linux/amd64".into()),
+                health: HealthCheck {
+                    test: vec![HealthCheck::NONE.to_owned()],
+                    ..HealthCheck::default()
+                },
                 ..base()
             },
         ),
     ]);
+}
+
+#[test]
+fn flags_about_restarts_and_health_become_parts_of_the_request() {
+    assert_requests(&[(
+        "--restart on-failure:3 --health-cmd true --health-interval 1m30s --health-timeout 500ms --health-retries 2 --health-start-period 10s --health-start-interval 1s img",
+        CreateContainer {
+            restart: RestartPolicy::OnFailure { most: 3 },
+            health: HealthCheck {
+                test: vec!["CMD-SHELL".to_owned(), "true".to_owned()],
+                interval: Duration::from_secs(90),
+                timeout: Duration::from_millis(500),
+                retries: 2,
+                start_period: Duration::from_secs(10),
+                start_interval: Duration::from_secs(1),
+            },
+            ..base()
+        },
+    )]);
 }
 
 #[test]
@@ -249,7 +277,11 @@ fn nonsense_is_refused() {
         "-P img",
         "--name -x img",
         "--security-opt seccomp img",
-        "--restart always img",
+        "--restart sometimes img",
+        "--restart always:3 img",
+        "--health-interval 30 img",
+        "--health-retries -1 img",
+        "--no-healthcheck --health-cmd true img",
         "--ipc container: img",
         "-a stdlog img",
         "--mount type=bind,src=/a,dst=/b,bind-propagation=far img",
