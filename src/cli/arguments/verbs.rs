@@ -153,7 +153,7 @@ pub(in crate::cli) struct UpdateOptions {
     pub(in crate::cli) names: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) limits: LimitOptions,
-    /// Start it again when it has ended: no, on-failure[:MOST], always, unless-stopped
+    /// Start it again when it has ended: no, on-failure or on-failure:MOST, always, unless-stopped
     #[arg(long, value_name = "POLICY", value_parser = parse_restart)]
     pub(in crate::cli) restart: Option<RestartPolicy>,
 }

@@ -78,7 +78,7 @@ pub(super) struct LifeOptions {
     /// Seconds until it is killed when it was asked to stop; -1 for never
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = parse_patience)]
     stop_timeout: Option<u32>,
-    /// Start it again when it has ended: no, on-failure[:MOST], always, unless-stopped
+    /// Start it again when it has ended: no, on-failure or on-failure:MOST, always, unless-stopped
     #[arg(long, value_name = "POLICY", value_parser = parse_restart, default_value_t, hide_default_value = true)]
     pub(super) restart: RestartPolicy,
 }
