@@ -9,7 +9,7 @@
 //! | `containers` | create, find, remove, wait, logs |
 //! | `alter` | update, rename, pause, unpause |
 //! | `lifecycle`, `start` | start, stop, restart, kill, attach, exec |
-//! | `images` | load, find, tag, untag, remove, history, layer trees: **the dependency rule** |
+//! | `images` | load, find, tag, untag, remove, history, analysis: **the dependency rule** |
 //! | `archives` | save |
 //! | `making` | commit, import |
 //! | `prune`, `measure` | remove what nobody uses; what takes how much room |
@@ -18,6 +18,7 @@
 //! | `registries`, `credentials` | how a registry is reached, and as whom |
 //! | `networks` | create, find, remove, connect, disconnect |
 //! | `files` | copy in and out, export, changes |
+//! | `explore` | layer trees, waste, images compared, files inside read and taken out, changes taken back |
 //! | `observe` | statistics and their history, processes |
 //! | `neighbours` | what a container has of others |
 //! | `restore` | start what ought to run after a reboot |
@@ -32,6 +33,7 @@ mod check;
 mod containers;
 mod credentials;
 mod error;
+mod explore;
 mod files;
 mod images;
 mod lifecycle;
@@ -64,6 +66,7 @@ pub use archives::Destination;
 pub use check::{Checkup, Problem, Remedy};
 pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
+pub use explore::Shelf;
 pub use files::{CopyOptions, Side};
 pub use making::{CommitRequest, ImportRequest};
 pub use measure::{ContainerMeasure, ImageMeasure, Measure};
@@ -73,17 +76,17 @@ pub use restore::Restored;
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 pub use start::Claimed;
 
+pub use crate::{
+    image::{Archive, Depth, Excerpt, Extracted, Loaded, Progress, Pulled, Pushed},
+    registry::Cancel,
+};
 use crate::{
-    image::Ownership,
+    image::{Ownership, Strata},
     model::{Container, ContainerId, Event, Image, ImageId, ImageReference, Network},
     monitor::{Nascent, ring},
     network::Place,
     store::{Layout, Store},
     sys::{self, clock},
-};
-pub use crate::{
-    image::{Archive, Depth, Loaded, Progress, Pulled, Pushed},
-    registry::Cancel,
 };
 
 /// The result of a verb.
@@ -213,6 +216,8 @@ struct Shared {
     foreseen: Mutex<Option<Nascent>>,
     /// The rings that were read last, open.
     rings: Mutex<BTreeMap<ContainerId, ring::Reader>>,
+    /// The layers of the image that was looked into last.
+    explored: Mutex<Option<(ImageId, Arc<Strata>)>>,
 }
 
 impl Engine {
@@ -224,8 +229,14 @@ impl Engine {
         let layout =
             Layout { data_root: config.data_root.clone(), run_root: config.run_root.clone() };
         let store = Mutex::new(Store::open(layout.clone())?);
-        let shared =
-            Shared { config, layout, store, foreseen: Mutex::default(), rings: Mutex::default() };
+        let shared = Shared {
+            config,
+            layout,
+            store,
+            foreseen: Mutex::default(),
+            rings: Mutex::default(),
+            explored: Mutex::default(),
+        };
         let engine = Self { shared: Arc::new(shared) };
         engine.reconcile()?;
         Ok(engine)

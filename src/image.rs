@@ -22,13 +22,17 @@
 //! | `made`, `instruction` | images that are made here: commit, import |
 //! | `push`, `save` | out: to a registry; into an archive |
 //! | `pack` | what a container has written, as a layer |
+//! | `analyze` | of what an image is made, and what of it is waste |
+//! | `browse` | files where they lie: read, taken out, taken back |
 //! | `staging` | where unfinished and removed things lie |
 //! | `spread` | an archive of files, unpacked for a while |
 //! | `check`, `repair` | whether the store is whole, and what is done about it |
-//! | `index`, `compare` | what is in a layer, and what it does to those below |
+//! | `index`, `compare`, `strata` | what is in a layer, and what it does to those below; what nobody sees any more |
 //!
 //! Not here: containers' states, how registries are spoken to, building.
 
+mod analyze;
+mod browse;
 mod check;
 mod compare;
 mod documents;
@@ -49,6 +53,7 @@ mod save;
 mod source;
 mod spread;
 mod staging;
+mod strata;
 mod stream;
 mod supply;
 mod unpack;
@@ -58,10 +63,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use analyze::{analyze, analyze_archive};
+pub use browse::{Excerpt, Extracted, excerpt, extract, layer_files, own_layer, reset};
 pub use check::{Depth, Extent, Finding, Suspect, check};
-pub use compare::compare;
 pub use error::{EntryFault, ImageError, LayerFault};
-pub use index::layer_index;
+pub use index::{layer_index, write as write_index};
 pub use instruction::Instruction;
 pub use load::load;
 pub use made::{Recipe, commit, import};
@@ -71,6 +77,7 @@ pub use repair::{drop_blob, remove_strays, unpack_anew};
 pub use save::save;
 pub use spread::{Spread, spread};
 pub use staging::{delete_staged, set_aside};
+pub use strata::{Counts, Strata};
 pub use unpack::unpack_layer;
 
 use crate::{

@@ -10,6 +10,7 @@
 //! | `id` | [`ContainerId`], [`NetworkId`], [`ContainerName`] |
 //! | `reference` | [`ImageReference`] |
 //! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
+//! | `analysis` | [`Analysis`], [`LayerSummary`], [`HiddenCopy`] |
 //! | `platform` | [`Platform`] |
 //! | `container`, `state` | [`Container`], [`CreateContainer`]; [`State`], [`Exit`], [`Verb`] |
 //! | `restart`, `health` | [`RestartPolicy`]; [`HealthCheck`], [`Health`], [`HealthHistory`] |
@@ -22,6 +23,7 @@
 //! | `timing` | [`Step`], [`Mark`] |
 //! | `units` | sizes and spans of time as people read and write them |
 
+mod analysis;
 mod container;
 mod digest;
 mod event;
@@ -41,6 +43,7 @@ mod timing;
 pub mod units;
 mod usage;
 
+pub use analysis::{Analysis, Fate, HiddenCopy, LayerSummary};
 pub use container::{
     Container, ContainerConfig, CreateContainer, ExecRequest, Mount, MountKind, NetworkRequest,
     UpdateContainer,

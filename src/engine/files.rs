@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 use self::visit::Purpose;
 use super::{Engine, EngineError, ErrorKind, Result, containers::existing};
 use crate::{
-    image,
+    image::{self, Strata},
     model::{Change, ContainerId},
     sys::{
         SysError,
@@ -142,15 +142,9 @@ impl Engine {
         if !files::exists(&upper) {
             return Ok(Vec::new());
         }
-        let mut layers = image
-            .layers
-            .iter()
-            .map(|layer| image::layer_index(self.layout(), layer.chain))
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        layers.push(Vec::new());
-        let view = image::compare(&layers, true);
-        let known: BTreeSet<&str> =
-            view.iter().map(|entry| entry.entry.path.trim_matches('/')).collect();
+        let strata = Strata::read(self.layout(), &image.layers)?;
+        let view = strata.seen();
+        let known: BTreeSet<&str> = view.iter().map(|entry| entry.path.as_str()).collect();
         let mut changes = BTreeMap::new();
         let mut alone = Vec::new();
         tree::walk::<EngineError>(files::pin(&upper)?, Depth::Layer, &mut |found| {

@@ -8,10 +8,8 @@ use super::{
     containers::only_one,
 };
 use crate::{
-    image::{self, ImageError},
-    model::{
-        ChangedEntry, HistoryEntry, Image, ImageId, ImageReference, Layer, Occurrence, Subject,
-    },
+    image,
+    model::{Analysis, HistoryEntry, Image, ImageId, ImageReference, Layer, Occurrence, Subject},
     store::{Records, RecordsMut, StoreError},
 };
 
@@ -142,29 +140,20 @@ impl Engine {
         Ok(steps(&self.image(image)?))
     }
 
-    /// Gives the paths that layer number `layer` (0 is the lowest) of an image adds, changes and removes, sorted so that a
-    /// directory comes before what is in it. `stacked` adds what the layers below have and this one leaves.
+    /// Tells what a stored image is made of, and what of it nobody sees any more.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
-    pub fn layer_tree(
-        &self,
-        image: ImageId,
-        layer: usize,
-        stacked: bool,
-    ) -> Result<Vec<ChangedEntry>> {
-        let image = self.store().read(|records| existing(records, image))?;
-        if layer >= image.layers.len() {
-            return Err(EngineError::new(
-                ErrorKind::NotFound,
-                format!("image {} has no layer {}", image.display_name(), layer + 1),
-            ));
-        }
-        let indexes: Vec<_> = image.layers[..=layer]
-            .iter()
-            .map(|layer| image::layer_index(self.layout(), layer.chain))
-            .collect::<std::result::Result<_, ImageError>>()?;
-        Ok(image::compare(&indexes, stacked))
+    pub fn analyze(&self, image: &str) -> Result<Analysis> {
+        Ok(image::analyze(self.layout(), &self.image(image)?)?)
+    }
+
+    /// Tells the same of every image of an archive, without taking it in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when the archive is broken or hostile.
+    pub fn analyze_archive(&self, archive: Archive<'_>) -> Result<Vec<Analysis>> {
+        Ok(image::analyze_archive(self.layout(), archive)?)
     }
 }
 
@@ -214,7 +203,7 @@ fn other_tags(records: &Records<'_>, name: &str) -> Option<String> {
     (!tags.is_empty()).then(|| format!("here is {}", tags.join(", ")))
 }
 
-fn existing(records: &Records<'_>, id: ImageId) -> Result<Image> {
+pub(super) fn existing(records: &Records<'_>, id: ImageId) -> Result<Image> {
     records.image(id)?.ok_or_else(|| {
         EngineError::new(ErrorKind::NotFound, format!("no such image: {}", id.0.short()))
     })

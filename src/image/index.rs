@@ -63,12 +63,11 @@ impl From<Row> for LayerEntry {
     }
 }
 
-/// Writes the index of a layer into the layer's directory.
-pub(super) fn write(
-    directory: &Path,
-    layer: &str,
-    entries: Vec<LayerEntry>,
-) -> Result<(), ImageError> {
+/// Writes the index of a layer into the layer's directory; `layer` is what to call it.
+///
+/// # Errors
+/// [`ImageError::Kernel`], [`ImageError::Index`].
+pub fn write(directory: &Path, layer: &str, entries: Vec<LayerEntry>) -> Result<(), ImageError> {
     let stored = Stored::First(entries.into_iter().map(Row::from).collect());
     let bytes = postcard::to_stdvec(&stored).map_err(|error| unreadable(layer, &error))?;
     let small = zstd::encode_all(&bytes[..], LEVEL).map_err(|error| unreadable(layer, &error))?;

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
-    io::{self, Read, Write as _},
+    io::{self, Read, Seek, SeekFrom, Write as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -45,6 +45,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Piece {
     file: File,
+    start: u64,
     at: u64,
     left: u64,
 }
@@ -69,6 +70,22 @@ impl Read for Piece {
         self.at += count as u64;
         self.left -= count as u64;
         Ok(count)
+    }
+}
+
+impl Seek for Piece {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let end = self.at + self.left;
+        let at = match to {
+            SeekFrom::Start(place) => self.start.checked_add(place),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => end.checked_add_signed(by),
+        };
+        let at = at.filter(|at| *at >= self.start).ok_or(io::ErrorKind::InvalidInput)?;
+        // What is behind the end is read as the end.
+        self.left = end.saturating_sub(at);
+        self.at = end - self.left;
+        Ok(at - self.start)
     }
 }
 
@@ -145,7 +162,7 @@ impl Source {
                 file => {
                     let file = file?;
                     let kind = file.metadata().at("look at", name)?;
-                    Ok(kind.is_file().then(|| Piece { file, at: 0, left: kind.len() }))
+                    Ok(kind.is_file().then(|| Piece { file, start: 0, at: 0, left: kind.len() }))
                 }
             },
             Self::Tar { file, pieces, links } => {
@@ -160,7 +177,7 @@ impl Source {
                     return Ok(None);
                 };
                 let file = file.try_clone().map_err(ImageError::Read)?;
-                Ok(Some(Piece { file, at, left }))
+                Ok(Some(Piece { file, start: at, at, left }))
             }
         }
     }

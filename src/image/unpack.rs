@@ -12,6 +12,7 @@ mod content;
 mod entry;
 mod ledger;
 mod pax;
+mod survey;
 mod trouble;
 
 use std::{
@@ -23,13 +24,16 @@ use std::{
 
 use rustix::io::Errno;
 
-pub(super) use self::trouble::Trouble;
 use self::{
     attributes::is,
     content::Content,
     entry::{Entry, Kind},
     ledger::{Held, Ledger},
     trouble::{fault, resolved},
+};
+pub(super) use self::{
+    survey::{Surveyed, survey, survey_headers},
+    trouble::Trouble,
 };
 use super::{
     ImageError, Ownership,
@@ -249,19 +253,9 @@ impl Unpacker {
             return Err(nowhere());
         }
         self.clear(parent, path)?;
-        let held = self.ledger.get(&target).ok_or_else(nowhere)?;
-        let shown = match &held.entry.kind {
-            EntryKind::Directory | EntryKind::Whiteout(_) => return Err(nowhere()),
-            EntryKind::HardLink { target } => target.clone(),
-            _ => target.to_string_lossy().into_owned(),
-        };
-        let link = LayerEntry {
-            kind: EntryKind::HardLink { target: shown },
-            size: 0,
-            ..held.entry.clone()
-        };
-        let link = Held::new(link, held.changed());
-        if self.ownership.is_made(&held.entry.kind) {
+        let link = link_to(&self.ledger, &target).ok_or_else(nowhere)?;
+        let is_made = self.ledger.kind(&target).is_some_and(|kind| self.ownership.is_made(kind));
+        if is_made {
             parent.make_link(name_of(path), &beside, name_of(&target))?;
         }
         self.hold(path, link)
@@ -277,7 +271,7 @@ impl Unpacker {
     ) -> Result<(), Trouble> {
         self.clear(parent, path)?;
         let name = name_of(path);
-        let Held { entry: mut line, .. } = of(entry, EntryKind::File);
+        let mut line = line_of(entry, EntryKind::File);
         match &entry.kind {
             Kind::File { sparse } => {
                 let file = parent.make_file(name)?;
@@ -293,11 +287,7 @@ impl Unpacker {
                 self.ownership.dress(entry, parent, name)?;
             }
             Kind::Node(node) => {
-                line.kind = match *node {
-                    Node::Char(major, minor) => EntryKind::CharDevice { major, minor },
-                    Node::Block(major, minor) => EntryKind::BlockDevice { major, minor },
-                    Node::Fifo => EntryKind::Fifo,
-                };
+                line.kind = node_kind(*node);
                 if self.ownership.is_made(&line.kind) {
                     parent.make_node(name, *node)?;
                     self.ownership.dress(entry, parent, name)?;
@@ -348,14 +338,43 @@ impl Unpacker {
         if let Some((_, changed)) = self.root {
             beneath::set_time(&root, changed, Path::new("/"))?;
         }
-        let entries = self.ledger.into_entries();
-        let size = entries.iter().map(|entry| entry.size).sum();
-        Ok(Unpacked { entries, size })
+        Ok(finish_with(self.ledger))
+    }
+}
+
+fn finish_with(ledger: Ledger) -> Unpacked {
+    let entries = ledger.into_entries();
+    let size = entries.iter().map(|entry| entry.size).sum();
+    Unpacked { entries, size }
+}
+
+/// Makes a further name for what is at a path; `None` when that can have none.
+fn link_to(ledger: &Ledger, target: &Path) -> Option<Held> {
+    let held = ledger.get(target)?;
+    let shown = match &held.entry.kind {
+        EntryKind::Directory | EntryKind::Whiteout(_) => return None,
+        EntryKind::HardLink { target } => target.clone(),
+        _ => target.to_string_lossy().into_owned(),
+    };
+    let kind = EntryKind::HardLink { target: shown };
+    let link = LayerEntry { kind, size: 0, ..held.entry.clone() };
+    Some(Held::new(link, held.changed()))
+}
+
+const fn node_kind(node: Node) -> EntryKind {
+    match node {
+        Node::Char(major, minor) => EntryKind::CharDevice { major, minor },
+        Node::Block(major, minor) => EntryKind::BlockDevice { major, minor },
+        Node::Fifo => EntryKind::Fifo,
     }
 }
 
 fn of(entry: &Entry, kind: EntryKind) -> Held {
-    let line = LayerEntry {
+    Held::new(line_of(entry, kind), entry.changed)
+}
+
+fn line_of(entry: &Entry, kind: EntryKind) -> LayerEntry {
+    LayerEntry {
         path: String::new(),
         kind,
         mode: entry.mode,
@@ -364,8 +383,7 @@ fn of(entry: &Entry, kind: EntryKind) -> Held {
         size: 0,
         mtime: 0,
         digest: None,
-    };
-    Held::new(line, entry.changed)
+    }
 }
 
 fn name_of(path: &Path) -> &OsStr {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 
 use estiba::{
-    image::{compare, overlay},
+    image::{Strata, overlay},
     model::{Change, ContainerId, EntryKind, Whiteout},
 };
 
@@ -162,7 +162,8 @@ fn whiteouts_hide_what_is_below_and_nothing_else() {
         let length = rustix::fs::lgetxattr(diff.join(directory), key, &mut mark).unwrap();
         assert_eq!(&mark[..length], b"y");
     }
-    let changes: Vec<_> = compare(&index, false)
+    let changes: Vec<_> = Strata::new(index.to_vec())
+        .changes(1, 2, false)
         .into_iter()
         .filter(|changed| changed.entry.kind != EntryKind::Directory)
         .map(|changed| (changed.entry.path, changed.change))
