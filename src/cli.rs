@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `arguments` | which words and flags there are |
 //! | `containers`, `images`, `networks` | one function for each verb |
+//! | `analyze` | what an image is made of, held against rules |
 //! | `registries`, `transfer` | pull, push, logins; how far a transfer has come |
 //! | `making` | images that are made here: commit, import |
 //! | `prune`, `store` | removing what nobody uses; what takes how much room, whether all is whole |
@@ -22,6 +23,7 @@
 //! | `timings` | where the time of a start went |
 //! | `demo` | a starter image, three containers, two networks |
 
+mod analyze;
 mod arguments;
 mod containers;
 mod demo;
@@ -164,6 +166,7 @@ fn dispatch(engine: &Engine, surroundings: &Surroundings, command: Command) -> u
         Command::Rmi(options) => Ok(images::remove(engine, &options)),
         Command::Untag { names } => Ok(images::untag(engine, &names)),
         Command::History(options) => images::history(engine, &options),
+        Command::Analyze(options) => analyze::run(engine, &options),
         Command::Inspect(options) => inspect::run(engine, &options),
         Command::Events(options) | Command::System(SystemVerb::Events(options)) => {
             events::run(engine, &options)

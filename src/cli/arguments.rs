@@ -17,8 +17,8 @@ pub(super) use container::{
     ContainerOptions, CreateOptions, ExecOptions, RunOptions, StandardStream,
 };
 pub(super) use image::{
-    CommitOptions, HistoryOptions, ImagesOptions, ImportOptions, InspectKind, InspectOptions,
-    LoadOptions, RemoveImages, SaveOptions, TagOptions,
+    AnalyzeOptions, CommitOptions, HistoryOptions, ImagesOptions, ImportOptions, InspectKind,
+    InspectOptions, LoadOptions, RemoveImages, SaveOptions, TagOptions,
 };
 pub(super) use network::{
     NetworkConnect, NetworkCreate, NetworkDisconnect, NetworkList, NetworkRemove,
@@ -146,6 +146,8 @@ pub(super) enum Command {
     },
     /// Show how an image was built
     History(HistoryOptions),
+    /// Show what an image is made of, and what of it is waste
+    Analyze(AnalyzeOptions),
     /// Show everything about containers, images and networks
     Inspect(InspectOptions),
     /// The verbs of containers, as a group
@@ -289,6 +291,8 @@ pub(super) enum ImageVerb {
     Rm(RemoveImages),
     /// Show how an image was built
     History(HistoryOptions),
+    /// Show what an image is made of, and what of it is waste
+    Analyze(AnalyzeOptions),
     /// Show everything about images
     Inspect(InspectKind),
     /// Remove images without a name that no container stands on

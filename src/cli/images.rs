@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Surroundings,
+    Surroundings, analyze,
     arguments::{
         HistoryOptions, ImageVerb, ImagesOptions, LoadOptions, RemoveImages, SaveOptions,
         TagOptions,
@@ -38,6 +38,7 @@ pub(super) fn dispatch(
         ImageVerb::Tag(options) => tag(engine, &options),
         ImageVerb::Rm(options) => Ok(remove(engine, &options)),
         ImageVerb::History(options) => history(engine, &options),
+        ImageVerb::Analyze(options) => analyze::run(engine, &options),
         ImageVerb::Inspect(options) => inspect::run(engine, &options.among("image")),
     }
 }

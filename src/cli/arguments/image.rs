@@ -119,6 +119,19 @@ pub(in crate::cli) struct TagOptions {
     pub(in crate::cli) target: ImageReference,
 }
 
+/// The flags of `analyze`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AnalyzeOptions {
+    /// An image, or an archive: a file or folder, or - for standard input
+    pub(in crate::cli) image: String,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Hold it against the rules in this file, as of .dive-ci, and exit with 1 when one is broken
+    #[arg(long, value_name = "RULES")]
+    pub(in crate::cli) ci: Option<PathBuf>,
+}
+
 /// The flags of `history`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HistoryOptions {
