@@ -11,12 +11,13 @@
 //! | `model`, `panes` | what the screen knows; the columns of each kind of row |
 //! | `update`, `enabled` | from a message to the next model; what can be done now, and why not |
 //! | `keymap` | which key means what: data, with the user's over it |
-//! | `layout`, `view`, `tabs`, `theme` | from the model to a frame |
+//! | `layout`, `view`, `tabs`, `contents`, `theme` | from the model to a frame |
 //! | `effects`, `main_loop`, `terminal`, `keyboard` | the only places with I/O |
 
 pub(crate) mod theme;
 pub(crate) mod widgets;
 
+mod contents;
 mod effects;
 mod enabled;
 mod keyboard;

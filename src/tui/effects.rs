@@ -1,5 +1,6 @@
 //! The one file of the screen that calls the engine, always off the loop; answers come back as messages.
 
+mod tasks;
 mod visit;
 
 use std::{
@@ -18,18 +19,16 @@ use crossterm::{clipboard::CopyToClipboard, execute};
 use tokio::sync::mpsc::Sender;
 
 use super::{
+    model::Subject,
     msg::{Effect, Failure, Msg, Task},
-    widgets::file_tree::FileTree,
 };
 use crate::{
-    engine::{Engine, Force, LogOptions, Result},
-    model::{ContainerId, ImageId},
+    engine::{Engine, LogOptions, Result},
+    model::ContainerId,
 };
 
-/// How long a container may take to stop before it is killed; as Docker has it.
-const GRACE: Duration = Duration::from_secs(10);
-/// SIGKILL (signal(7)).
-const KILL: i32 = 9;
+/// How many bytes of a file are looked at.
+const EXCERPT: u64 = 256 * 1024;
 /// How many lines of a log are read back.
 const TAIL: u64 = 2_000;
 /// The most log lines in one message.
@@ -48,12 +47,19 @@ pub(super) struct Performer {
     outbox: Sender<Msg>,
     newest_log: Arc<AtomicU64>,
     newest_tree: Arc<AtomicU64>,
+    tasks: tasks::Tasks,
 }
 
 impl Performer {
     /// Makes one that answers into `outbox`.
     pub(super) fn new(engine: Engine, outbox: Sender<Msg>) -> Self {
-        Self { engine, outbox, newest_log: Arc::default(), newest_tree: Arc::default() }
+        Self {
+            engine,
+            outbox,
+            newest_log: Arc::default(),
+            newest_tree: Arc::default(),
+            tasks: tasks::Tasks::default(),
+        }
     }
 
     /// Begins to read everything anew whenever any process has changed something.
@@ -88,9 +94,20 @@ impl Performer {
             }
             Effect::FollowLogs(number, id) => self.follow_logs(number, id),
             Effect::StopLogs(number) => self.newest_log.store(number, Ordering::Relaxed),
-            Effect::Tree { number, image, layer, stacked } => {
-                self.list_files(number, (image, layer, stacked));
+            Effect::Tree(number, subject) => self.list_files(number, subject),
+            Effect::Forget => {
+                self.newest_tree.store(0, Ordering::Relaxed);
+                self.engine.forget_strata();
             }
+            Effect::Excerpt(number, place, path) => self.answer(move |engine| {
+                let excerpt = engine.read_inside(&place, &path, EXCERPT);
+                Msg::Excerpt(number, excerpt.map_err(Failure::from))
+            }),
+            Effect::Tags(name) => self.answer(move |engine| {
+                let tags = tasks::tags(engine, &name);
+                Msg::Tags(name, tags)
+            }),
+            Effect::Cancel(job) => self.tasks.cancel(job),
             Effect::Do(job, task) => self.do_task(job, task),
             Effect::Copy(text) => {
                 // A terminal that knows no OSC 52 ignores it; one that is gone is noticed by the next frame.
@@ -111,8 +128,12 @@ impl Performer {
     }
 
     fn do_task(&self, job: u64, task: Task) {
-        let (engine, outbox) = (self.engine.clone(), self.outbox.clone());
-        let work = tokio::task::spawn_blocking(move || done(&engine, task));
+        let (engine, outbox, tasks) =
+            (self.engine.clone(), self.outbox.clone(), self.tasks.clone());
+        let teller = outbox.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            tasks.done(&engine, (job, task), &|msg| drop(teller.blocking_send(msg)))
+        });
         tokio::spawn(async move {
             let result = match work.await {
                 Ok(result) => result.map_err(Failure::from),
@@ -163,18 +184,28 @@ impl Performer {
         Ok(())
     }
 
-    fn list_files(&self, number: u64, (image, layer, stacked): (ImageId, usize, bool)) {
-        self.newest_tree.store(number, Ordering::Relaxed);
+    fn list_files(&self, number: u64, subject: Subject) {
+        let is_first = self.newest_tree.swap(number, Ordering::Relaxed) != number;
         let this = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(REST).await;
-            if this.newest_tree.load(Ordering::Relaxed) == number {
-                this.answer(move |engine| {
-                    let entries = engine.layer_tree(image, layer, stacked);
-                    let tree = entries.map(FileTree::new).map_err(Failure::from);
-                    Msg::Tree(number, tree)
-                });
+            if is_first {
+                tokio::time::sleep(REST).await;
             }
+            if this.newest_tree.load(Ordering::Relaxed) != number {
+                return;
+            }
+            let (engine, outbox) = (this.engine.clone(), this.outbox.clone());
+            tokio::task::spawn_blocking(move || {
+                let tree = tasks::files(&engine, subject).map_err(Failure::from);
+                let is_listed = tree.is_ok();
+                drop(outbox.blocking_send(Msg::Tree(number, tree)));
+                // Afterwards: the files are to stand as early as they can.
+                if let (true, Subject::Layer(image, ..)) = (is_listed, subject)
+                    && let Ok(waste) = tasks::waste(&engine, image)
+                {
+                    drop(outbox.blocking_send(Msg::Waste(image, waste)));
+                }
+            });
         });
     }
 }
@@ -196,39 +227,4 @@ fn keep_reading(engine: &Engine, outbox: &Sender<Msg>) -> Result<()> {
         }
         overview = engine.overview().map_err(Failure::from);
     }
-}
-
-/// Does a task from its first step to its last.
-fn done(engine: &Engine, task: Task) -> Result<()> {
-    match task {
-        Task::Start(id) => engine.start(id).map(drop),
-        Task::Stop(id) => engine.stop(id, GRACE).map(drop),
-        Task::Restart(id) => engine.restart(id, GRACE),
-        Task::Kill(id) => engine.kill(id, KILL),
-        Task::RemoveContainers(ids, force) => {
-            ids.into_iter().try_for_each(|id| engine.remove(id, force))
-        }
-        Task::Untag(reference) => engine.untag(&reference),
-        Task::RemoveImages(ids) => ids.into_iter().try_for_each(|id| remove_image(engine, id)),
-        Task::RemoveWithImage(containers, image) => {
-            for id in containers {
-                if engine.container(&id.to_string())?.state.is_live() {
-                    engine.stop(id, GRACE)?;
-                }
-                engine.remove(id, Force::No)?;
-            }
-            remove_image(engine, image)
-        }
-        Task::RemoveNetworks(ids) => ids.into_iter().try_for_each(|id| engine.remove_network(id)),
-        Task::Run(request) => {
-            let container = engine.create(&request)?;
-            engine.start(container.id).map(drop)
-        }
-        Task::CreateNetwork(request) => engine.create_network(&request).map(drop),
-    }
-}
-
-/// Removes an image with all its names; never one that a container stands on.
-fn remove_image(engine: &Engine, id: ImageId) -> Result<()> {
-    engine.remove_image(&id.to_string(), Force::Yes).map(drop)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     keymap::Action,
-    model::{Key, Model, Pane, Users},
+    model::{Depth, Key, Model, Pane, Users},
 };
 use crate::model::{State, Verb};
 
@@ -25,6 +25,10 @@ pub(crate) fn enabled(model: &Model, action: Action) -> Result<(), String> {
         Action::New if model.focus != Pane::Networks => {
             model.selected_image().map(|_| ()).ok_or_else(no_image)
         }
+        Action::Extract if model.detail.depth == Depth::Outside => match model.selected() {
+            Some(Key::Image(_)) => Ok(()),
+            _ => Err("only an image can be saved".to_owned()),
+        },
         Action::UsedBy => used(model),
         Action::Zoom if model.focus == Pane::Networks => {
             Err("a network has neither logs nor layers".to_owned())
@@ -60,18 +64,23 @@ pub(crate) fn label(model: &Model, action: Action) -> &'static str {
         Action::Inspect => "inspect",
         Action::Help => "help",
         Action::Filter => "filter",
-        Action::In => "open",
+        Action::In | Action::Open => "open",
         Action::Out => "back",
         Action::NextTab => "next tab",
         Action::NextMatch => "next match",
         Action::Stacked => "stacked",
         Action::ToggleFold => "fold",
+        Action::Extract => match model.detail.depth {
+            Depth::Outside => "save",
+            _ => "extract",
+        },
+        Action::Reset => "take back",
         Action::Added => "added",
         Action::Changed => "changed",
         Action::Removed => "removed",
         Action::Unchanged => "unchanged",
         Action::Confirm => "accept",
-        Action::Cancel => "cancel",
+        Action::Cancel | Action::CancelJob => "cancel",
         Action::NextField => "next field",
         other => other.word(),
     }

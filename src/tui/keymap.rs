@@ -26,6 +26,14 @@ pub(crate) enum Layer {
     Layers,
     /// The files of a layer.
     Tree,
+    /// The files that a container has changed.
+    Changes,
+    /// A file that is looked at.
+    File,
+    /// The list of what is being done.
+    Jobs,
+    /// A question with offers.
+    Ask,
     /// Moving in lists and texts.
     Move,
     /// Everywhere outside dialogs.
@@ -44,16 +52,20 @@ pub(crate) enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Containers,
         Self::List,
         Self::Detail,
         Self::Layers,
+        Self::Changes,
         Self::Tree,
+        Self::File,
         Self::Move,
         Self::Global,
         Self::Delete,
         Self::Confirm,
+        Self::Jobs,
+        Self::Ask,
         Self::Form,
         Self::Reader,
         Self::Input,
@@ -67,6 +79,10 @@ impl Layer {
             Self::Detail => "detail",
             Self::Layers => "layers",
             Self::Tree => "tree",
+            Self::Changes => "changes",
+            Self::File => "file",
+            Self::Jobs => "jobs",
+            Self::Ask => "ask",
             Self::Move => "move",
             Self::Global => "global",
             Self::Delete => "delete",

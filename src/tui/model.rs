@@ -2,18 +2,22 @@
 //!
 //! Only `update` changes it. Time comes in by messages; nothing here reads a clock.
 
+mod ask;
 mod detail;
 mod facts;
+mod job;
 mod list;
 mod overlay;
 mod toasts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use detail::{Depth, Detail, Question, Tab, Zoom};
+pub(crate) use ask::{Ask, OFFERED, Purpose, repository};
+pub(crate) use detail::{Depth, Detail, Listing, Question, Subject, Tab, Zoom};
 pub(crate) use facts::{
     Facts, Sharing, Users, letters, networks_of, rough_age, spaced_size, state_text,
 };
+pub(crate) use job::{Job, phase};
 pub(crate) use list::{ListState, natural};
 pub(crate) use overlay::{DeleteDialog, Field, Form, FormKind, Help, Overlay, Prompt};
 pub(crate) use toasts::Toasts;
@@ -96,7 +100,26 @@ pub(crate) struct Panels {
     pub(crate) tree: Option<FileTree>,
     /// Where the user was in the files of the layer before.
     pub(crate) standing: Standing,
+    /// The bytes of each layer of an image that are waste, once they are known.
+    pub(crate) waste: Option<(ImageId, Vec<u64>)>,
+    /// The file that lies over everything.
+    pub(crate) file: FileView,
     /// A text.
+    pub(crate) text: TextView,
+}
+
+/// A file that is looked at.
+#[derive(Debug, Default)]
+pub(crate) struct FileView {
+    /// The number it was asked for with.
+    pub(crate) number: u64,
+    /// Its path.
+    pub(crate) path: String,
+    /// What is said of it: how large it is, and whether that is all.
+    pub(crate) note: String,
+    /// What is searched for in it.
+    pub(crate) search: String,
+    /// Its text, or its bytes as hexadecimal numbers.
     pub(crate) text: TextView,
 }
 
@@ -136,7 +159,7 @@ pub(crate) struct Model {
     /// Where the jump along uses began.
     pub(crate) jumped_from: Option<Key>,
     /// What the engine is doing, by number.
-    pub(crate) jobs: BTreeMap<u64, String>,
+    pub(crate) jobs: BTreeMap<u64, Job>,
     /// The number of the next job.
     pub(crate) next_job: u64,
     /// When usage was asked for last, and whether the answer is still out.
@@ -162,6 +185,8 @@ impl Model {
                 logs: LogView::new(LOG_LINES),
                 tree: None,
                 standing: Standing::default(),
+                waste: None,
+                file: FileView::default(),
                 text: TextView::new(Vec::new()),
             },
             overlays: Vec::new(),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use crossterm::event::KeyEvent;
 
-use super::widgets::file_tree::FileTree;
+use std::path::PathBuf;
+
+use super::{model::Subject, widgets::file_tree::FileTree};
 use crate::{
-    engine::{EngineError, ErrorKind, Force, LogLine, Overview},
+    engine::{EngineError, ErrorKind, Excerpt, Force, LogLine, Overview, Progress, Shelf},
     model::{
         ContainerId, CreateContainer, CreateNetwork, HealthHistory, ImageId, ImageReference,
         NetworkId, Readings, Timestamp,
@@ -36,6 +38,16 @@ pub(crate) enum Msg {
     LogEnd(u64, Option<Failure>),
     /// The files of the layer that was asked for with this number.
     Tree(u64, Result<FileTree, Failure>),
+    /// How many bytes of each layer of an image are waste, lowest first.
+    Waste(ImageId, Vec<u64>),
+    /// The beginning of the file that was asked for with this number.
+    Excerpt(u64, Result<Excerpt, Failure>),
+    /// The tags that a repository has in its registry.
+    Tags(String, Result<Vec<String>, Failure>),
+    /// How far a task has come.
+    Progress(u64, Progress),
+    /// What a task has to say at its end.
+    Told(String),
     /// A task came to its end.
     Finished(u64, Result<(), Failure>),
     /// A visit to a container's terminal came to its end; what to say about it.
@@ -105,17 +117,16 @@ pub(crate) enum Effect {
     FollowLogs(u64, ContainerId),
     /// Let nobody answer a question for a log with an older number.
     StopLogs(u64),
-    /// List the files of a layer; the answer carries the number.
-    Tree {
-        /// The question.
-        number: u64,
-        /// The image.
-        image: ImageId,
-        /// The layer, 0 being the lowest.
-        layer: usize,
-        /// Whether what lies below is listed too.
-        stacked: bool,
-    },
+    /// List files; the answer carries the number.
+    Tree(u64, Subject),
+    /// Give back what listing files has kept.
+    Forget,
+    /// Read the beginning of a file; the answer carries the number.
+    Excerpt(u64, Shelf, String),
+    /// Ask a registry for the tags of a repository.
+    Tags(String),
+    /// Let a task end before it is done.
+    Cancel(u64),
     /// Have the engine do something; the end is told with the number.
     Do(u64, Task),
     /// Lend the terminal to a container.
@@ -153,6 +164,18 @@ pub(crate) enum Task {
     Run(Box<CreateContainer>),
     /// Make a network.
     CreateNetwork(CreateNetwork),
+    /// Pull images.
+    Pull(Vec<ImageReference>),
+    /// Load an archive.
+    Load(PathBuf),
+    /// Save an image into an archive that is not there yet.
+    Save(ImageId, PathBuf),
+    /// Take a file or directory out to the host.
+    Extract(Shelf, String, PathBuf),
+    /// Make an image of a container with what it has changed.
+    Commit(ContainerId, ImageReference),
+    /// Take back what a container did to a path.
+    Reset(ContainerId, String),
 }
 
 /// Who gets the terminal.

@@ -2,7 +2,9 @@
 
 mod actions;
 mod behaviour;
+mod explorer;
 mod fixture;
 mod frames;
+mod jobs;
 mod looping;
 mod readme;

@@ -1,8 +1,12 @@
 //! From a message to the next model and to what has to be done outside: pure, without I/O and without waiting.
 
+mod ask;
 mod detail;
 mod dialogs;
+mod files;
+mod jobs;
 mod keys;
+mod listing;
 mod lists;
 mod verbs;
 
@@ -10,6 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use dialogs::{deletable, running_target};
 pub(crate) use keys::{base_layers, layers};
+pub(crate) use listing::is_in_files;
 
 use super::{
     layout,
@@ -50,6 +55,14 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             effects.extend([Effect::Redraw, Effect::Reload]);
         }
+        Msg::Waste(image, waste) => {
+            model.panels.waste = Some((image, waste));
+            model.dirty = true;
+        }
+        Msg::Excerpt(number, result) => files::came(model, number, result),
+        Msg::Tags(name, result) => ask::tags(model, &name, result),
+        Msg::Progress(job, progress) => jobs::advanced(model, job, progress),
+        Msg::Told(words) => say(model, words, Tone::Good),
         answer @ (Msg::LogLines(..) | Msg::LogEnd(..) | Msg::Tree(..)) => {
             detail::answered(model, answer);
         }
@@ -64,7 +77,8 @@ pub(crate) fn next_wake(model: &Model) -> Option<Timestamp> {
         let last = model.sampled.0.unwrap_or(model.facts.now);
         last.saturating_add(SAMPLING).unwrap_or(last)
     });
-    [sampling, model.toasts.next_end()].into_iter().flatten().min()
+    let fresh = listing::is_live(model).then_some(model.detail.fresh.1).flatten();
+    [sampling, model.toasts.next_end(), fresh].into_iter().flatten().min()
 }
 
 /// Says something in passing.
@@ -144,6 +158,7 @@ fn finished(model: &mut Model, job: u64, result: Result<(), Failure>, effects: &
     model.jobs.remove(&job);
     model.dirty = true;
     effects.push(Effect::Reload);
+    listing::is_stale(model);
     let is_well = result.is_ok();
     let form = model
         .overlays
@@ -185,6 +200,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         }
         detail::ask(model, effects);
     }
+    listing::refresh(model, effects);
     let now = model.facts.now;
     let (last, outstanding) = model.sampled;
     let is_due = last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= SAMPLING);

@@ -2,6 +2,7 @@
 
 mod detail;
 mod dialogs;
+mod file;
 mod footer;
 mod header;
 mod help;
@@ -26,6 +27,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &mut Model) {
     for overlay in &model.overlays {
         dialogs::draw(buffer, areas.body, model, overlay);
     }
+    file::draw(buffer, areas.body, model);
     footer::draw_continuations(buffer, areas.body, model);
     if model.theme.ascii {
         only_ascii(buffer);

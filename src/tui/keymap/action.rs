@@ -58,6 +58,12 @@ actions! {
     Inspect = "inspect",
     /// Copies the id.
     CopyId = "copy_id",
+    /// Asks which images to pull.
+    Pull = "pull",
+    /// Lists what is being done.
+    Jobs = "jobs",
+    /// Writes an image or a file to the host.
+    Extract = "extract",
     /// Shows past messages.
     Messages = "messages",
     /// Draws everything again.
@@ -106,6 +112,16 @@ actions! {
     Attach = "attach",
     /// Shows layers stacked, or one alone.
     Stacked = "stacked",
+    /// Shows what is not seen any more.
+    Waste = "waste",
+    /// Compares with another image.
+    Compare = "compare",
+    /// Opens a file, folds or unfolds a folder.
+    Open = "open",
+    /// Makes an image of a container.
+    Commit = "commit",
+    /// Takes a change back.
+    Reset = "reset",
     /// Folds a folder.
     Fold = "fold",
     /// Folds or unfolds a folder.
@@ -128,6 +144,10 @@ actions! {
     RemoveAll = "remove_all",
     /// Goes to the first that is in the way.
     GoFirst = "go_first",
+    /// Completes what is typed.
+    Complete = "complete",
+    /// Cancels what is being done.
+    CancelJob = "cancel_job",
     /// Goes to the next field.
     NextField = "next_field",
     /// Goes to the previous field.

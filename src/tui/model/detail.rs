@@ -13,6 +13,8 @@ pub(crate) enum Tab {
     Logs,
     /// The image of a container.
     Image,
+    /// What a container has changed over its image.
+    Changes,
     /// Where a container stands in networks.
     Network,
     /// The environment of a container.
@@ -37,9 +39,15 @@ impl Tab {
     /// Gives the tabs of what a pane lists.
     pub(crate) const fn of(pane: Pane) -> &'static [Self] {
         match pane {
-            Pane::Containers => {
-                &[Self::Logs, Self::Image, Self::Network, Self::Env, Self::Health, Self::Inspect]
-            }
+            Pane::Containers => &[
+                Self::Logs,
+                Self::Image,
+                Self::Changes,
+                Self::Network,
+                Self::Env,
+                Self::Health,
+                Self::Inspect,
+            ],
             Pane::Images => {
                 &[Self::UsedBy, Self::Layers, Self::History, Self::Config, Self::Inspect]
             }
@@ -52,6 +60,7 @@ impl Tab {
         match self {
             Self::Logs => "Logs",
             Self::Image => "Image",
+            Self::Changes => "Changes",
             Self::Network => "Network",
             Self::Env => "Env",
             Self::Health => "Health",
@@ -92,10 +101,34 @@ pub(crate) enum Zoom {
 pub(crate) enum Question {
     /// The log of a container, of the run that began then.
     Logs(ContainerId, Option<Timestamp>),
-    /// The files of a layer, 0 being the lowest; with what lies below or without.
-    Tree(ImageId, usize, bool),
+    /// Files of an image, or of a container that stands on it.
+    Tree(ImageId, Subject),
     /// A text.
     Text(Key, Tab),
+}
+
+/// Which files are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// What a layer does to those below, 0 being the lowest; with what lies below or without.
+    Layer(ImageId, usize, bool),
+    /// What is not seen any more, of a layer or of all.
+    Waste(ImageId, Option<usize>),
+    /// What one would have to do to the first image to have the second.
+    Against(ImageId, ImageId),
+    /// What a container has changed.
+    Changes(ContainerId),
+}
+
+/// What of an image's layers is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// What a layer does to those below.
+    Changes,
+    /// What is stored and not seen any more.
+    Waste,
+    /// What this other image has otherwise.
+    Against(ImageId),
 }
 
 /// The state of the detail side.
@@ -113,10 +146,16 @@ pub(crate) struct Detail {
     pub(crate) layer: usize,
     /// Whether the files of the layers below are shown, too.
     pub(crate) stacked: bool,
+    /// What of an image's layers is listed.
+    pub(crate) listing: Listing,
+    /// When the files of something that lives were asked for last, and when they are to be asked for again.
+    pub(crate) fresh: (Option<Timestamp>, Option<Timestamp>),
     /// What it shows or waits for.
     pub(crate) asked: Option<Question>,
     /// The number of the newest question; answers to older ones are dropped.
     pub(crate) number: u64,
+    /// The number of the newest file that was asked for.
+    pub(crate) number_of_file: u64,
     /// Whether the answer is still out.
     pub(crate) waiting: bool,
     /// Whether the log has a line.
@@ -136,8 +175,11 @@ impl Default for Detail {
             share: SHARE,
             layer: 0,
             stacked: false,
+            listing: Listing::Changes,
+            fresh: (None, None),
             asked: None,
             number: 0,
+            number_of_file: 0,
             waiting: false,
             has_lines: false,
             trouble: None,

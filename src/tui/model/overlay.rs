@@ -2,7 +2,8 @@
 
 use tui_input::Input;
 
-use super::{Key, Pane};
+use super::{Ask, Key, Pane};
+use crate::model::ContainerId;
 
 /// Something that lies over the lists.
 #[derive(Debug)]
@@ -15,6 +16,14 @@ pub(crate) enum Overlay {
     Quit,
     /// Fields to fill in.
     Form(Form),
+    /// One line to fill in, with offers.
+    Ask(Ask),
+    /// What is being done, and the line under the cursor.
+    Jobs(usize),
+    /// Whether to take back what this container did to this path.
+    Reset(ContainerId, String),
+    /// A file; its text lies with the panels.
+    File,
     /// The keys.
     Help(Help),
     /// The last messages, so many lines scrolled up.

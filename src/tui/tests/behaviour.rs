@@ -9,7 +9,7 @@ use super::fixture::{
 use crate::{
     model::State,
     tui::{
-        model::{Depth, Key, Model, Overlay, Question},
+        model::{Depth, Key, Model, Overlay, Question, Subject},
         msg::{Effect, Failure, Msg},
         update::next_wake,
     },
@@ -95,7 +95,7 @@ fn the_newest_question_wins() {
     assert_eq!(effects, [Effect::StopLogs(number + 1)]);
     let effects = press(&mut model, "2 ]");
     assert!(
-        matches!(effects.as_slice(), [Effect::Tree { image, .. }] if *image == image_id(2)),
+        matches!(effects.as_slice(), [Effect::Tree(_, Subject::Layer(image, ..))] if *image == image_id(2)),
         "{effects:?}"
     );
 }

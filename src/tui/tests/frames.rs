@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Compares with a file under `tests/snapshots`.
-fn compare(name: &str, content: &str) {
+pub(super) fn compare(name: &str, content: &str) {
     let mut settings = Settings::clone_current();
     settings.set_snapshot_path("../../../tests/snapshots");
     settings.set_prepend_module_to_snapshot(false);
@@ -107,7 +107,7 @@ fn a_log_is_read_above_its_end_and_searched() {
 #[test]
 fn every_tab_says_something() {
     let mut frames = String::new();
-    for (pane, tabs) in [("1", 5), ("2", 5), ("3", 2)] {
+    for (pane, tabs) in [("1", 6), ("2", 5), ("3", 2)] {
         for turns in 0..tabs {
             let mut model = model((110, 32));
             press(&mut model, pane);
@@ -192,6 +192,8 @@ fn dialogs() {
         "space space space d",
         "K",
         "s q", // while something is being done
+        "P",
+        "s J",
         "n",
         "3 n",
         "E",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::tui::keymap::{Keymap, Layer};
 
 /// The layers that a reader of the README wants to know, as they are called there.
-const LAYERS: [(Layer, &str); 7] = [
+const LAYERS: [(Layer, &str); 8] = [
     (Layer::Move, "lists, texts"),
     (Layer::Global, "everywhere"),
     (Layer::List, "lists"),
@@ -13,6 +13,7 @@ const LAYERS: [(Layer, &str); 7] = [
     (Layer::Detail, "detail"),
     (Layer::Layers, "layers"),
     (Layer::Tree, "files of a layer"),
+    (Layer::Changes, "a container's changes"),
 ];
 
 #[test]

@@ -2,11 +2,15 @@
 
 use tui_input::Input;
 
+use super::{
+    files,
+    listing::{is_in_files, note_fresh, rows, subject},
+};
 use crate::{
     model::{Change, Container, State, Timestamp},
     tui::{
         keymap::Action,
-        model::{Depth, Key, Model, Prompt, Question, Tab, Zoom},
+        model::{Depth, Key, Listing, Model, Overlay, Prompt, Question, Subject, Tab, Zoom},
         msg::{Effect, Msg},
         tabs,
         widgets::{Step, file_tree::Standing, text_view::TextView},
@@ -14,7 +18,7 @@ use crate::{
 };
 
 /// Does an action of the detail; tells whether it was one.
-pub(super) fn act(model: &mut Model, action: Action) -> bool {
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) -> bool {
     if let Some(step) = action.step() {
         scroll(model, step);
         return true;
@@ -29,6 +33,20 @@ pub(super) fn act(model: &mut Model, action: Action) -> bool {
         Action::NextMatch => next_match(model, Step::Next),
         Action::PrevMatch => next_match(model, Step::Prev),
         Action::Stacked => model.detail.stacked ^= true,
+        Action::Waste if model.tab() == Some(Tab::Layers) => {
+            model.detail.listing = match model.detail.listing {
+                Listing::Waste => Listing::Changes,
+                Listing::Changes | Listing::Against(_) => Listing::Waste,
+            };
+        }
+        Action::Compare if model.tab() == Some(Tab::Layers) => files::compare(model),
+        Action::Open | Action::Reset | Action::Commit => files::act(model, action, effects),
+        Action::Extract if is_in_files(model) => files::act(model, action, effects),
+        Action::Sort | Action::Reverse if is_in_files(model) => {
+            if let Some(tree) = &mut model.panels.tree {
+                tree.sort(action == Action::Reverse);
+            }
+        }
         Action::Fold | Action::ToggleFold => fold(model, action),
         Action::Added => toggle(model, Change::Added),
         Action::Changed => toggle(model, Change::Changed),
@@ -41,14 +59,15 @@ pub(super) fn act(model: &mut Model, action: Action) -> bool {
 
 /// Moves in what the user is in.
 fn scroll(model: &mut Model, step: Step) {
-    match (model.detail.depth, model.tab()) {
-        (Depth::Files, _) => {
-            if let Some(tree) = &mut model.panels.tree {
-                tree.move_by(step);
-            }
+    if is_in_files(model) {
+        if let Some(tree) = &mut model.panels.tree {
+            tree.move_by(step);
         }
+        return;
+    }
+    match (model.detail.depth, model.tab()) {
         (_, Some(Tab::Layers)) => {
-            let count = model.selected_image().map_or(0, |image| image.layers.len());
+            let count = model.selected_image().map_or(0, |image| rows(model, image));
             let last = count.saturating_sub(1);
             let layer = model.detail.layer.min(last);
             model.detail.layer = match step {
@@ -68,7 +87,7 @@ fn scroll(model: &mut Model, step: Step) {
 }
 
 fn go_in(model: &mut Model) {
-    if model.detail.depth == Depth::Files {
+    if is_in_files(model) {
         if let Some(tree) = &mut model.panels.tree {
             tree.expand();
         }
@@ -134,6 +153,12 @@ pub(super) fn resize(model: &mut Model, by: i16) {
 /// Searches the text for what is typed.
 pub(super) fn search(model: &mut Model, text: String) {
     let wanted = (!text.is_empty()).then_some(text.as_str());
+    if matches!(model.overlays.last(), Some(Overlay::File)) {
+        model.panels.file.text.search(wanted);
+        model.panels.file.search = text;
+        model.dirty = true;
+        return;
+    }
     if let Some(tree) = &mut model.panels.tree {
         tree.set_filter(&text);
     }
@@ -170,8 +195,13 @@ pub(super) fn ask(model: &mut Model, effects: &mut Vec<Effect>) {
     let number = model.detail.number;
     let is_same_image = matches!(
         (&model.detail.asked, &wanted),
-        (Some(Question::Tree(old, ..)), Some(Question::Tree(new, ..))) if old == new
+        (Some(Question::Tree(old, _)), Some(Question::Tree(new, _))) if old == new
     );
+    if matches!(model.detail.asked, Some(Question::Tree(..)))
+        && !matches!(wanted, Some(Question::Tree(..)))
+    {
+        effects.push(Effect::Forget);
+    }
     match wanted {
         Some(Question::Logs(id, _)) => {
             model.panels.logs.clear();
@@ -179,7 +209,7 @@ pub(super) fn ask(model: &mut Model, effects: &mut Vec<Effect>) {
             model.detail.waiting = true;
             effects.push(Effect::FollowLogs(number, id));
         }
-        Some(Question::Tree(image, layer, stacked)) => {
+        Some(Question::Tree(_, subject)) => {
             let left = model.panels.tree.take().map(|tree| tree.standing());
             match left {
                 Some(standing) if is_same_image => model.panels.standing = standing,
@@ -187,7 +217,8 @@ pub(super) fn ask(model: &mut Model, effects: &mut Vec<Effect>) {
                 _ => model.panels.standing = Standing::default(),
             }
             model.detail.waiting = true;
-            effects.push(Effect::Tree { number, image, layer, stacked });
+            model.detail.fresh = (Some(model.facts.now), None);
+            effects.push(Effect::Tree(number, subject));
         }
         Some(Question::Text(Key::Container(id), Tab::Health)) => {
             effects.push(Effect::ReadHealth(id));
@@ -212,18 +243,26 @@ fn wanted(model: &mut Model) -> Option<Question> {
             let container = model.facts.container(id)?;
             Some(Question::Logs(id, run_of(container)))
         }
+        (Key::Container(id), Tab::Changes) => {
+            let image = model.facts.container(id)?.image;
+            Some(Question::Tree(image, Subject::Changes(id)))
+        }
         (Key::Image(id), Tab::Layers) => {
-            let same = matches!(model.detail.asked, Some(Question::Tree(old, ..)) if old == id);
-            let count = model.facts.image(id)?.layers.len();
-            let last = count.checked_sub(1)?;
+            let same = matches!(model.detail.asked, Some(Question::Tree(old, _)) if old == id);
+            let image = model.facts.image(id)?;
+            let (layers, rows) = (image.layers.len(), rows(model, image));
+            let last = rows.checked_sub(1)?;
             if !same {
-                model.detail.layer = last;
+                if let Listing::Against(_) = model.detail.listing {
+                    model.detail.listing = Listing::Changes;
+                }
+                model.detail.layer = layers.saturating_sub(1);
                 if model.detail.depth == Depth::Files {
                     model.detail.depth = Depth::Tab;
                 }
             }
             model.detail.layer = model.detail.layer.min(last);
-            Some(Question::Tree(id, model.detail.layer, model.detail.stacked))
+            Some(Question::Tree(id, subject(model, id, layers)))
         }
         _ => Some(Question::Text(key, tab)),
     }
@@ -266,13 +305,19 @@ pub(super) fn answered(model: &mut Model, answer: Msg) {
         Msg::Tree(number, result) if number == current => {
             match result {
                 Ok(mut tree) => {
-                    tree.stand_at(&model.panels.standing);
-                    tree.set_filter(&model.detail.search);
+                    if let Some(old) = model.panels.tree.take() {
+                        // A newer form of what is there.
+                        tree.resume(&old);
+                    } else {
+                        tree.stand_at(&model.panels.standing);
+                        tree.set_filter(&model.detail.search);
+                    }
                     model.panels.tree = Some(tree);
                 }
                 Err(failure) => model.detail.trouble = Some(failure.message),
             }
             model.detail.waiting = false;
+            note_fresh(model);
         }
         _ => return,
     }

@@ -57,6 +57,15 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 kill(model, key, effects);
             }
         }
+        Some(Overlay::Reset(..)) => {
+            if action == Action::Confirm {
+                super::files::take_back(model, effects);
+                close(model);
+            }
+        }
+        Some(Overlay::Ask(_)) => super::ask::act(model, action, effects),
+        Some(Overlay::Jobs(_)) => super::jobs::act(model, action, effects),
+        Some(Overlay::File) => super::files::look(model, action),
         Some(Overlay::Quit) if action == Action::Confirm => effects.push(Effect::Quit),
         Some(Overlay::Form(_)) => form(model, action, effects),
         Some(Overlay::Help(help)) => match action {
@@ -72,7 +81,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
 }
 
 /// Takes the topmost overlay away; the lists may change their order again.
-fn close(model: &mut Model) {
+pub(super) fn close(model: &mut Model) {
     model.overlays.pop();
     model.arrange();
 }

@@ -3,23 +3,26 @@
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
 
-use super::{detail, dialogs, lists, verbs};
+use super::{detail, dialogs, listing, lists, verbs};
 use crate::tui::{
     keymap::{Action, Chord, Found, Layer},
-    model::{Depth, Help, Model, Overlay, Pane, Tab, Zoom},
+    model::{Depth, Help, Model, Overlay, Pane, Question, Subject, Tab, Zoom},
     msg::Effect,
 };
 
 /// Gives the layers that are asked now, the most particular first.
 pub(crate) fn layers(model: &Model) -> &'static [Layer] {
-    use Layer::{Confirm, Delete, Form, Input, Move, Reader};
+    use Layer::{Ask, Confirm, Delete, File, Form, Input, Jobs, Move, Reader};
     if model.prompt.is_some() {
         return &[Input];
     }
     match model.overlays.last() {
         Some(Overlay::Delete(_)) if dialogs::types_a_name(model) => &[Input],
         Some(Overlay::Delete(_)) => &[Delete],
-        Some(Overlay::Kill(_) | Overlay::Quit) => &[Confirm],
+        Some(Overlay::Kill(_) | Overlay::Quit | Overlay::Reset(..)) => &[Confirm],
+        Some(Overlay::Ask(_)) => &[Ask, Input],
+        Some(Overlay::Jobs(_)) => &[Jobs, Move],
+        Some(Overlay::File) => &[File, Move],
         Some(Overlay::Form(_)) => &[Form, Input],
         Some(Overlay::Help(_)) => &[Reader, Input],
         Some(Overlay::Messages(_)) => &[Confirm, Move],
@@ -29,12 +32,19 @@ pub(crate) fn layers(model: &Model) -> &'static [Layer] {
 
 /// Gives the layers of what lies below all dialogs.
 pub(crate) fn base_layers(model: &Model) -> &'static [Layer] {
-    use Layer::{Containers, Detail, Global, Layers, List, Move, Tree};
+    use Layer::{Changes, Containers, Detail, Global, Layers, List, Move, Tree};
+    if listing::is_in_files(model) {
+        let is_own = matches!(model.detail.asked, Some(Question::Tree(_, Subject::Changes(_))));
+        return if is_own {
+            &[Changes, Tree, Detail, Move, Global]
+        } else {
+            &[Tree, Detail, Move, Global]
+        };
+    }
     match (model.detail.depth, model.tab(), model.focus) {
-        (Depth::Files, ..) => &[Tree, Detail, Move, Global],
         (Depth::Tab, Some(Tab::Layers), _) => &[Layers, Detail, Move, Global],
         (Depth::Tab, _, Pane::Containers) => &[Detail, Containers, Move, Global],
-        (Depth::Tab, ..) => &[Detail, Move, Global],
+        (Depth::Tab | Depth::Files, ..) => &[Detail, Move, Global],
         (Depth::Outside, _, Pane::Containers) => &[Containers, List, Move, Global],
         (Depth::Outside, ..) => &[List, Move, Global],
     }
@@ -92,6 +102,8 @@ fn typed_into(model: &mut Model) {
         lists::prompt_changed(model);
     } else if let Some(Overlay::Help(help)) = model.overlays.last_mut() {
         help.offset = 0;
+    } else if let Some(Overlay::Ask(ask)) = model.overlays.last_mut() {
+        (ask.chosen, ask.trouble) = (None, None);
     }
 }
 
@@ -109,7 +121,14 @@ fn input(model: &mut Model) -> Option<&mut Input> {
     match model.overlays.last_mut()? {
         Overlay::Form(form) => form.fields.get_mut(form.at).map(|field| &mut field.input),
         Overlay::Help(help) => Some(&mut help.search),
-        Overlay::Delete(_) | Overlay::Kill(_) | Overlay::Quit | Overlay::Messages(_) => None,
+        Overlay::Ask(ask) => Some(&mut ask.input),
+        Overlay::Delete(_)
+        | Overlay::Kill(_)
+        | Overlay::Quit
+        | Overlay::Messages(_)
+        | Overlay::Jobs(_)
+        | Overlay::Reset(..)
+        | Overlay::File => None,
     }
 }
 
@@ -120,7 +139,7 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         lists::end_prompt(model, action);
     } else if !model.overlays.is_empty() {
         dialogs::act(model, action, effects);
-    } else if model.detail.depth == Depth::Outside || !detail::act(model, action) {
+    } else if model.detail.depth == Depth::Outside || !detail::act(model, action, effects) {
         anywhere(model, action, effects);
     }
 }
@@ -133,6 +152,7 @@ fn anywhere(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Redraw => effects.extend([Effect::Redraw, Effect::Reload]),
         Action::Help => model.overlays.push(Overlay::Help(Help::default())),
         Action::Messages => model.overlays.push(Overlay::Messages(0)),
+        Action::Jobs => model.overlays.push(Overlay::Jobs(0)),
         Action::Containers => lists::focus(model, Pane::Containers),
         Action::Images => lists::focus(model, Pane::Images),
         Action::Networks => lists::focus(model, Pane::Networks),

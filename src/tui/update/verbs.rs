@@ -6,7 +6,10 @@ use crate::{
     tui::{
         enabled::enabled,
         keymap::Action,
-        model::{DeleteDialog, Depth, Field, Form, FormKind, Key, Model, Overlay, Pane, Tab, Zoom},
+        model::{
+            Ask, DeleteDialog, Depth, Field, Form, FormKind, Job, Key, Model, Overlay, Pane,
+            Purpose, Tab, Zoom,
+        },
         msg::{Effect, Failure, Guest, Task},
         panes::Tone,
     },
@@ -25,6 +28,8 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Inspect => inspect,
         Action::CopyId => copy_id,
         Action::Zoom => zoom,
+        Action::Pull => pull,
+        Action::Extract => save,
         _ => return false,
     };
     // What cannot be deleted gets its dialog all the same: it shows who is in the way, and the ways out.
@@ -40,6 +45,21 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     true
 }
 
+/// Asks which images to pull, offering the names that are here.
+fn pull(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
+    let images = model.facts.overview.images.iter();
+    let names = images.flat_map(|image| &image.references).map(ToString::to_string).collect();
+    model.overlays.push(Overlay::Ask(Ask::new(Purpose::Pull, String::new(), names)));
+}
+
+/// Asks where to save an image.
+fn save(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
+    let Some(Key::Image(id)) = model.selected() else { return };
+    let name = model.name_of(Key::Image(id)).replace(['/', ':'], "-");
+    let ask = Ask::new(Purpose::Save(id), format!("./{name}.tar"), Vec::new());
+    model.overlays.push(Overlay::Ask(ask));
+}
+
 /// Has the engine do something, and shows that it is at it.
 pub(super) fn dispatch(
     model: &mut Model,
@@ -49,7 +69,9 @@ pub(super) fn dispatch(
 ) -> u64 {
     let job = model.next_job;
     model.next_job += 1;
-    model.jobs.insert(job, words.into());
+    let may_cancel = matches!(task, Task::Pull(_));
+    let words = words.into();
+    model.jobs.insert(job, Job { words, may_cancel, ..Job::default() });
     effects.push(Effect::Do(job, task));
     job
 }
@@ -89,7 +111,7 @@ fn each(
 ) {
     for id in may(model, verb) {
         let words = format!("{verb} {}", model.name_of(Key::Container(id)));
-        if model.jobs.values().any(|job| *job == words) {
+        if model.jobs.values().any(|job| job.words == words) {
             say(model, format!("{words}: already at it"), Tone::Plain);
         } else {
             dispatch(model, task(id), words, effects);

@@ -58,6 +58,7 @@ fn draw_tab(buffer: &mut Buffer, area: Rect, model: &mut Model, tab: Tab) {
             }
         }
         Tab::Layers => layer_view::draw(buffer, area, model),
+        Tab::Changes => layer_view::draw_changes(buffer, area, model),
         _ => model.panels.text.render(area, buffer, &model.theme),
     }
 }
@@ -114,7 +115,7 @@ fn draw_search(buffer: &mut Buffer, area: Rect, model: &Model) {
         let is_lost = match model.tab() {
             Some(Tab::Logs) => model.panels.logs.is_lost(),
             // The tree says itself that nothing matches.
-            Some(Tab::Layers) => false,
+            Some(Tab::Layers | Tab::Changes) => false,
             _ => model.panels.text.is_lost(),
         };
         if is_lost {

@@ -1,6 +1,8 @@
 //! What lies over the lists: questions, forms, messages, and in `delete` the delete dialog.
 
+mod ask;
 mod delete;
+mod jobs;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -8,10 +10,13 @@ use super::{
     help,
     paint::{dialog, put, put_all, row},
 };
-use crate::tui::{
-    keymap::{Action, Layer},
-    model::{Form, FormKind, Key, Model, Overlay},
-    widgets::text::{pad_right, sanitize, width},
+use crate::{
+    model::ContainerId,
+    tui::{
+        keymap::{Action, Layer},
+        model::{Form, FormKind, Key, Model, Overlay},
+        widgets::text::{fit, pad_right, sanitize, width},
+    },
 };
 
 /// One line of a dialog: pieces, each in its style.
@@ -24,6 +29,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, overlay: &Ove
         Overlay::Kill(key) => kill(buffer, area, model, *key),
         Overlay::Quit => quit(buffer, area, model),
         Overlay::Form(form) => draw_form(buffer, area, model, form),
+        Overlay::Ask(question) => ask::draw(buffer, area, model, question),
+        Overlay::Jobs(at) => jobs::draw(buffer, area, model, *at),
+        Overlay::Reset(id, path) => reset(buffer, area, model, (*id, path)),
+        // It keeps its own place in the text, so it is drawn where that may change.
+        Overlay::File => {}
         Overlay::Help(view) => help::draw(buffer, area, model, view),
         Overlay::Messages(offset) => help::messages(buffer, area, model, *offset),
     }
@@ -64,6 +74,20 @@ fn kill(buffer: &mut Buffer, area: Rect, model: &Model, key: Key) {
     show(buffer, area, model, (&title, &lines));
 }
 
+fn reset(buffer: &mut Buffer, area: Rect, model: &Model, (id, path): (ContainerId, &str)) {
+    let name = model.name_of(Key::Container(id));
+    let title = format!("Take back what {} changed", sanitize(&name));
+    let path = fit(&sanitize(path), 60);
+    let lines = [
+        plain(model, format!("/{path}, and all that is in it, will be again as in the image.")),
+        plain(model, "What the container wrote there is lost."),
+        Text::new(),
+        offer(model, Layer::Confirm, Action::Confirm, "take it back"),
+        offer(model, Layer::Confirm, Action::Cancel, "close and change nothing"),
+    ];
+    show(buffer, area, model, (&title, &lines));
+}
+
 fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
     let mut lines = vec![plain(model, "This is not done yet; the screen closes when it is:")];
     lines.extend(
@@ -71,7 +95,7 @@ fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
             .jobs
             .values()
             .take(8)
-            .map(|job| vec![(format!("  {}", sanitize(job)), model.theme.warn)]),
+            .map(|job| vec![(format!("  {}", sanitize(&job.words)), model.theme.warn)]),
     );
     lines.extend([
         Text::new(),

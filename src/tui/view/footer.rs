@@ -13,7 +13,7 @@ use crate::tui::{
     keymap::Action,
     layout::Areas,
     model::{Depth, Model, Overlay, Pane, Tab},
-    update::layers,
+    update::{is_in_files, layers},
     widgets::text::{sanitize, width},
 };
 
@@ -35,25 +35,18 @@ pub(crate) struct Hint {
 const fn wanted(model: &Model) -> &'static [Action] {
     use Action as A;
     match (model.detail.depth, model.focus) {
-        (Depth::Files, _) => &[
-            A::ToggleFold,
-            A::Out,
-            A::Filter,
-            A::Added,
-            A::Changed,
-            A::Removed,
-            A::Stacked,
-            A::Help,
-        ],
+        (Depth::Files, _) => {
+            &[A::Open, A::Out, A::Filter, A::Sort, A::Waste, A::Extract, A::Stacked, A::Help]
+        }
         (Depth::Tab, Pane::Images) => {
-            &[A::In, A::Out, A::NextTab, A::Filter, A::Stacked, A::Zoom, A::Help]
+            &[A::In, A::Out, A::NextTab, A::Stacked, A::Waste, A::Compare, A::Zoom, A::Help]
         }
         (Depth::Tab, _) => &[A::Out, A::NextTab, A::Filter, A::NextMatch, A::Zoom, A::Help],
         (Depth::Outside, Pane::Containers) => {
             &[A::StartStop, A::Restart, A::Shell, A::Zoom, A::New, A::Delete, A::UsedBy, A::Help]
         }
         (Depth::Outside, Pane::Images) => {
-            &[A::New, A::Zoom, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Help]
+            &[A::New, A::Zoom, A::UsedBy, A::Delete, A::Inspect, A::Pull, A::Filter, A::Help]
         }
         (Depth::Outside, Pane::Networks) => {
             &[A::New, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Help]
@@ -69,6 +62,19 @@ pub(crate) fn hints(model: &Model) -> Vec<Hint> {
     } else {
         match model.overlays.last() {
             Some(Overlay::Form(_)) => &[Action::NextField, Action::Confirm, Action::Cancel],
+            Some(Overlay::Ask(_)) => &[Action::Complete, Action::Confirm, Action::Cancel],
+            Some(Overlay::Jobs(_)) => &[Action::CancelJob, Action::Cancel],
+            Some(Overlay::File) => &[Action::Filter, Action::NextMatch, Action::Cancel],
+            None if is_in_files(model) && model.focus == Pane::Containers => &[
+                Action::Open,
+                Action::Out,
+                Action::Reset,
+                Action::Commit,
+                Action::Filter,
+                Action::Sort,
+                Action::Extract,
+                Action::Help,
+            ],
             Some(_) => &[Action::Cancel],
             None => wanted(model),
         }

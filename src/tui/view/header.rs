@@ -8,9 +8,12 @@ use crate::{
     tui::{
         model::{Model, spaced_size},
         panes::percent,
-        widgets::text::width,
+        widgets::text::{fit, sanitize, width},
     },
 };
+
+/// The columns that the words of a job take at most.
+const WORDS: usize = 40;
 
 /// Draws it.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
@@ -79,10 +82,14 @@ fn right(model: &Model) -> Vec<(String, Style)> {
         let (cpu, memory) = (percent(cpu), spaced_size(memory));
         pieces.push((format!("  cpu {cpu:>5}  mem {memory:>7}"), theme.text));
     }
-    match model.jobs.values().collect::<Vec<_>>().as_slice() {
-        [] => {}
-        [one] => pieces.push((format!("  ⟳ {one}"), theme.warn)),
-        [one, rest @ ..] => pieces.push((format!("  ⟳ {one} +{}", rest.len()), theme.warn)),
+    if let Some(job) = model.jobs.values().next() {
+        let percent = job.percent().map_or_else(String::new, |percent| format!(" {percent}%"));
+        let more = match model.jobs.len() {
+            1 => String::new(),
+            many => format!(" +{}", many - 1),
+        };
+        let words = fit(&sanitize(&job.words), WORDS);
+        pieces.push((format!("  ⟳ {words}{percent}{more}"), theme.warn));
     }
     pieces.push((" ".to_owned(), theme.text));
     pieces

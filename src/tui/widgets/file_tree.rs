@@ -6,9 +6,10 @@
 
 mod build;
 mod draw;
+mod order;
 
 use super::{Step, filter::Filter};
-use crate::model::{Change, ChangedEntry, LayerEntry};
+use crate::model::{Change, ChangedEntry, EntryKind, Fate, HiddenCopy, LayerEntry};
 
 /// The most rows that are unfolded unasked.
 const UNFOLDED: usize = 200;
@@ -19,6 +20,8 @@ pub(crate) struct FileTree {
     nodes: Vec<Node>,
     totals: Totals,
     owner_width: usize,
+    /// How what is in a folder is sorted.
+    sort: Sort,
     /// Which nodes are folded, without and with a filter.
     folds: [Vec<bool>; 2],
     /// Which kinds of change are hidden, by their place in [`place_of`].
@@ -54,6 +57,28 @@ struct Node {
     depth: u16,
     /// The bytes of it and what is in it.
     total: u64,
+    /// Of a file that is not seen: the layer that has it, and what became of it.
+    hidden: Option<(usize, Box<str>)>,
+}
+
+/// How what is in a folder is sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sort {
+    by_size: bool,
+    reverse: bool,
+}
+
+/// What is under the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selected {
+    /// Its path.
+    pub(crate) path: String,
+    /// What it is.
+    pub(crate) kind: EntryKind,
+    /// What the layer does to it.
+    pub(crate) change: Change,
+    /// The layer that has it, of a file that is not seen.
+    pub(crate) layer: Option<usize>,
 }
 
 /// Where the user is in a tree, for another tree to begin with.
@@ -61,6 +86,7 @@ struct Node {
 pub(crate) struct Standing {
     path: String,
     hidden: [bool; 4],
+    sort: Sort,
 }
 
 /// How many paths a layer added, changed and removed.
@@ -83,7 +109,33 @@ impl Node {
 impl FileTree {
     /// Makes the tree of paths, which are best given in order.
     pub(crate) fn new(entries: Vec<ChangedEntry>) -> Self {
-        let nodes = build::nodes(entries);
+        Self::of(build::nodes(entries))
+    }
+
+    /// Makes the tree of files that are not seen any more; each says which layer has it and which one hides it.
+    pub(crate) fn of_hidden(mut copies: Vec<HiddenCopy>) -> Self {
+        copies.sort_by(|a, b| build::order(&a.path, &b.path));
+        let mut fates = Vec::with_capacity(copies.len());
+        let mut entries = Vec::with_capacity(copies.len());
+        for copy in copies {
+            let (change, word) = match copy.fate {
+                Fate::Replaced => (Change::Changed, "replaced"),
+                Fate::Removed => (Change::Removed, "removed"),
+            };
+            let (layer, by) = (copy.layer, copy.hidden_by + 1);
+            fates.push((layer, format!("in layer {}, {word} by {by}", layer + 1).into_boxed_str()));
+            entries.push(ChangedEntry { entry: build::bare(copy.path, copy.size), change });
+        }
+        let mut nodes = build::nodes(entries);
+        let listed = nodes.iter_mut().filter(|node| !node.is_implied);
+        for (node, fate) in listed.zip(fates) {
+            node.hidden = Some(fate);
+        }
+        build::sum_all(&mut nodes);
+        Self::of(nodes)
+    }
+
+    fn of(nodes: Vec<Node>) -> Self {
         let count_of =
             |change| nodes.iter().filter(|node| !node.is_implied && node.change == change).count();
         let totals = Totals {
@@ -94,6 +146,7 @@ impl FileTree {
         let mut tree = Self {
             totals,
             owner_width: draw::owner_width(&nodes),
+            sort: Sort::default(),
             folds: [build::first_folds(&nodes, UNFOLDED), Vec::new()],
             hidden: [false; 4],
             filter: String::new(),
@@ -125,12 +178,12 @@ impl FileTree {
     pub(crate) fn standing(&self) -> Standing {
         let node = self.current().and_then(|node| self.nodes.get(index(node)));
         let path = node.map_or_else(String::new, |node| node.entry.path.clone());
-        Standing { path, hidden: self.hidden }
+        Standing { path, hidden: self.hidden, sort: self.sort }
     }
 
     /// Goes to where the user was in another tree: to the same path, or else to the one before it.
     pub(crate) fn stand_at(&mut self, standing: &Standing) {
-        self.hidden = standing.hidden;
+        (self.hidden, self.sort) = (standing.hidden, standing.sort);
         self.choose();
         let path = standing.path.as_str();
         let behind =
@@ -254,6 +307,9 @@ impl FileTree {
 
     /// Lists what is visible, and puts the cursor on a node, or on the nearest thing that is visible before it.
     fn arrange(&mut self, cursor: u32) {
+        if self.sort != Sort::default() {
+            return self.arrange_sorted(cursor);
+        }
         self.visible.clear();
         let mut place = 0;
         while let Some(node) = self.nodes.get(place) {
@@ -286,12 +342,13 @@ impl FileTree {
     }
 
     fn row_of(&self, node: u32) -> Option<usize> {
-        self.visible.binary_search(&node).ok()
+        self.visible.iter().position(|visible| *visible == node)
     }
 
     /// Tells whether there is such a row and it is inside a folder.
     fn row_is_in(&self, row: usize, folder: u32) -> bool {
-        self.visible.get(row).is_some_and(|node| *node < self.nodes[index(folder)].end)
+        let inside = folder + 1..self.nodes[index(folder)].end;
+        self.visible.get(row).is_some_and(|node| inside.contains(node))
     }
 }
 

@@ -22,6 +22,33 @@ pub(super) fn nodes(mut entries: Vec<ChangedEntry>) -> Vec<Node> {
     tree.nodes
 }
 
+/// Makes a file of which nothing is known but path and size.
+pub(super) const fn bare(path: String, size: u64) -> LayerEntry {
+    LayerEntry {
+        path,
+        kind: EntryKind::File,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        size,
+        mtime: 0,
+        digest: None,
+    }
+}
+
+/// Gives folders the bytes of all that is in them, whatever became of it.
+pub(super) fn sum_all(nodes: &mut [Node]) {
+    for node in nodes.iter_mut() {
+        node.total = node.entry.size;
+    }
+    for place in (0..nodes.len()).rev() {
+        if let Some(parent) = nodes[place].parent {
+            nodes[index(parent)].total =
+                nodes[index(parent)].total.saturating_add(nodes[place].total);
+        }
+    }
+}
+
 /// Gives the folds to begin with: as many levels unfolded as make at most so many rows.
 pub(super) fn first_folds(nodes: &[Node], most: usize) -> Vec<bool> {
     let mut at_depth: Vec<usize> = Vec::new();
@@ -74,16 +101,7 @@ impl Tree {
         let rest = path.get(known..).unwrap_or_default();
         for (slash, _) in rest.match_indices('/').filter(|(slash, _)| *slash > 0) {
             let path = path.get(..known + slash).unwrap_or_default().to_owned();
-            let entry = LayerEntry {
-                path,
-                kind: EntryKind::Directory,
-                mode: 0,
-                uid: 0,
-                gid: 0,
-                size: 0,
-                mtime: 0,
-                digest: None,
-            };
+            let entry = LayerEntry { kind: EntryKind::Directory, ..bare(path, 0) };
             self.add(entry, Change::Unchanged, true);
         }
     }
@@ -103,6 +121,7 @@ impl Tree {
             name_at,
             parent,
             depth,
+            hidden: None,
         });
         self.open.push(number);
     }

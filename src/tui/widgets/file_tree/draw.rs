@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{FileTree, Node, index};
+use super::{FileTree, Node, Sort, index};
 use crate::{
     model::{Change, EntryKind},
     tui::{
@@ -56,7 +56,7 @@ impl FileTree {
         let columns = self.columns(area.width);
         let mut rows = area;
         if area.height >= TITLED {
-            let titles = columns.titles();
+            let titles = columns.titles(self.sort);
             let room = usize::from(area.width);
             buffer.set_stringn(area.x, area.y, fit(&titles, room), room, theme.dim);
             rows.y += 1;
@@ -82,7 +82,7 @@ impl FileTree {
     /// Says why nothing is visible.
     fn nothing(&self) -> &'static str {
         if self.nodes.is_empty() {
-            "empty layer: it changes no file"
+            "nothing to list: no file is touched"
         } else if self.accepted.iter().any(|accepts| *accepts) || self.accepted.is_empty() {
             "all there is, is hidden"
         } else {
@@ -100,9 +100,11 @@ impl FileTree {
 
     fn columns(&self, width: u16) -> Columns {
         let [owner, mode, size] = FROM;
+        // Of what is not seen any more it is said where it is instead.
+        let is_bare = self.nodes.iter().rev().take(1).any(|node| node.hidden.is_some());
         Columns {
-            owner: (width >= owner).then_some(self.owner_width),
-            has_mode: width >= mode,
+            owner: (width >= owner && !is_bare).then_some(self.owner_width),
+            has_mode: width >= mode && !is_bare,
             has_size: width >= size,
         }
     }
@@ -129,6 +131,7 @@ impl FileTree {
         if matches!(node.entry.kind, EntryKind::Directory) && node.end == number + 1 {
             name.push('/');
         }
+        let fate = node.hidden.as_ref().map_or("", |(_, fate)| fate);
         let pieces = [
             (mark, style),
             (" ", theme.text),
@@ -137,13 +140,22 @@ impl FileTree {
             (fold, theme.dim),
             (&name, style),
             (&more(&node.entry.kind), theme.dim),
+            (if fate.is_empty() { "" } else { "  " }, theme.dim),
+            (fate, theme.dim),
         ];
         put(buffer, row, &pieces);
     }
 }
 
 impl Columns {
-    fn titles(&self) -> String {
+    /// Writes the titles; the order is shown where it is not that by name.
+    fn titles(&self, sort: Sort) -> String {
+        let (size, name) = match (sort.by_size, sort.reverse) {
+            (true, false) => ("SIZE▾", "NAME"),
+            (true, true) => ("SIZE▴", "NAME"),
+            (false, true) => ("SIZE", "NAME▾"),
+            (false, false) => ("SIZE", "NAME"),
+        };
         let mut titles = "  ".to_owned();
         if self.has_mode {
             titles += &pad_right("MODE", MODE + 1);
@@ -153,24 +165,25 @@ impl Columns {
             titles.push(' ');
         }
         if self.has_size {
-            titles += &pad_left("SIZE", SIZE);
+            titles += &pad_left(size, SIZE);
             titles += "  ";
         }
-        titles += "  NAME";
+        titles += "  ";
+        titles += name;
         titles
     }
 
     /// Writes mode, owner and size. A folder that is only implied has none of its own.
     fn facts(&self, node: &Node) -> String {
         let entry = &node.entry;
+        let is_bare = node.is_implied;
         let mut facts = String::with_capacity(40);
         if self.has_mode {
-            let mode =
-                if node.is_implied { String::new() } else { mode_text(&entry.kind, entry.mode) };
+            let mode = if is_bare { String::new() } else { mode_text(&entry.kind, entry.mode) };
             facts += &pad_right(&mode, MODE + 1);
         }
         if let Some(columns) = self.owner {
-            let owner = if node.is_implied { String::new() } else { owner(node) };
+            let owner = if is_bare { String::new() } else { owner(node) };
             facts += &pad_left(&owner, columns);
             facts.push(' ');
         }

@@ -4,12 +4,9 @@ use proptest::prelude::*;
 use ratatui::style::Modifier;
 
 use super::*;
-use crate::{
-    model::EntryKind,
-    tui::{
-        theme::Theme,
-        widgets::testing::{SIZES, buffer, drawn, rows},
-    },
+use crate::tui::{
+    theme::Theme,
+    widgets::testing::{SIZES, buffer, drawn, rows},
 };
 
 /// Writes an entry as a text: a sign for the change, then the path; `/` at its end for a directory, `=1` for a size, `>x` for a link.
