@@ -66,15 +66,15 @@ fn as_text(analysis: &Analysis) -> String {
     let facts = [
         format!("image\t{} ({})", analysis.name, analysis.id.0.short()),
         format!(
-            "size\t{} in {} layers, {} above the lowest",
+            "size\t{} in {}, {} above the lowest",
             size(analysis.size),
-            analysis.layers.len(),
+            counted(analysis.layers.len(), "layer"),
             size(analysis.user_size)
         ),
         format!(
-            "wasted\t{} in {count} {}, {} of what is above the lowest",
+            "wasted\t{} in {}, {} of what is above the lowest",
             size(analysis.wasted),
-            if count == 1 { "file" } else { "files" },
+            counted(count, "file"),
             percent(analysis.user_wasted_percent)
         ),
         format!("efficiency\t{}", percent(analysis.efficiency)),
@@ -122,6 +122,11 @@ fn shown(path: &str) -> String {
         .chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+/// Writes a number with its word.
+fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
 /// Writes a share of one.

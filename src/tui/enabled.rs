@@ -2,7 +2,7 @@
 
 use super::{
     keymap::Action,
-    model::{Depth, Key, Model, Pane, Users},
+    model::{Depth, Key, Model, Overlay, Pane, Users},
 };
 use crate::model::{State, Verb};
 
@@ -80,7 +80,11 @@ pub(crate) fn label(model: &Model, action: Action) -> &'static str {
         Action::Removed => "removed",
         Action::Unchanged => "unchanged",
         Action::Confirm => "accept",
-        Action::Cancel | Action::CancelJob => "cancel",
+        Action::Cancel => match model.overlays.last() {
+            Some(Overlay::Jobs(_) | Overlay::File) => "close",
+            _ => "cancel",
+        },
+        Action::CancelJob => "cancel it",
         Action::NextField => "next field",
         other => other.word(),
     }

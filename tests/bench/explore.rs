@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::panic,
     dead_code,
     reason = "a measurement that cannot go on must stop, and says what it found; the terminal is that of the tests, which ask more of it"
 )]

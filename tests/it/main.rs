@@ -16,6 +16,7 @@ mod containers;
 mod crashes;
 mod devices;
 mod escapes;
+mod explore;
 mod files;
 mod flags;
 mod health;

@@ -120,7 +120,17 @@ impl Tasks {
             }
         };
         held(&self.cancels).remove(&job);
-        for image in pulled? {
+        let pulled = pulled.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                EngineError::new(
+                    ErrorKind::Cancelled,
+                    format!("pull {}: cancelled", names.join(" ")),
+                )
+            }
+            _ => error,
+        })?;
+        for image in pulled {
             let words = if image.is_new { "pulled" } else { "is up to date:" };
             tell(Msg::Told(format!("{words} {}", image.reference)));
         }

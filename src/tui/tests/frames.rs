@@ -269,6 +269,12 @@ fn every_glyph_has_a_stand_in_of_its_width() {
         "/ x",
         "o O",
         "2 G L l",
+        "2 G L l o",
+        "2 G L j",
+        "2 G L l j x",
+        "P d",
+        "s J",
+        "1 ] ] l",
         "1 l / 2",
     ] {
         let mut frames = [false, true].map(|ascii| {

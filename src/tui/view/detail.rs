@@ -12,7 +12,7 @@ use crate::{
     tui::{
         keymap::Action,
         model::{Depth, Model, Tab},
-        update::layers,
+        update::{base_layers, layers},
         widgets::text::{sanitize, width},
     },
 };
@@ -130,7 +130,8 @@ fn draw_welcome(buffer: &mut Buffer, area: Rect, model: &Model) {
     if !model.loaded {
         return;
     }
-    let keys = |action| model.keymap.key_of(layers(model), action);
+    // Whatever lies over it, these are the keys that lead on from here.
+    let keys = |action| model.keymap.key_of(base_layers(model), action);
     let lines = [
         format!("{}  shows all keys", keys(Action::Help)),
         format!("{}  quits; containers keep running", keys(Action::Leave)),

@@ -65,7 +65,7 @@ fn draw_list(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image) {
         .unwrap_or(0)
         .clamp(6, 12);
     let waste = waste_of(model, image);
-    let title = if waste.is_some() { "  WASTE" } else { "" };
+    let title = if waste.is_some() { "   WASTE" } else { "" };
     let head = format!("  # {:>7}{title}  {:<share_width$} CREATED BY", "SIZE", "SHARE");
     put(buffer, (area.x, area.y), area.width, &head, theme.dim);
     let steps = steps(image);
@@ -81,7 +81,7 @@ fn draw_list(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image) {
             let bytes = waste.get(place).copied().unwrap_or(0);
             let words = if bytes == 0 { "—".to_owned() } else { spaced_size(bytes) };
             let style = if bytes == 0 { theme.dim } else { theme.warn };
-            pieces.push((pad_left(&words, 7), style));
+            pieces.push((pad_left(&words, 8), style));
         }
         pieces.push(("  ".to_owned(), theme.text));
         pieces.extend(badges(&shares[place], share_width, theme));

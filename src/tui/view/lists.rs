@@ -74,15 +74,19 @@ fn draw_empty(buffer: &mut Buffer, area: Rect, model: &Model, pane: Pane) {
     } else {
         match pane {
             Pane::Containers if model.facts.overview.images.is_empty() => vec![
-                "Nothing is stored yet. In a shell:".to_owned(),
-                "  estiba demo            two images, three containers, two networks".to_owned(),
-                "  estiba load -i FILE    an image from an archive or an OCI layout".to_owned(),
-                "What they make appears here at once.".to_owned(),
+                format!(
+                    "Nothing is stored yet. {} pulls images, or loads an archive.",
+                    key(Action::Pull)
+                ),
+                "In a shell, two images, three containers, two networks: estiba demo".to_owned(),
+                "What it makes appears here at once.".to_owned(),
             ],
             Pane::Containers => {
                 vec![format!("no container yet; select an image and press {}", key(Action::New))]
             }
-            Pane::Images => vec!["no image yet; load one: estiba load -i FILE".to_owned()],
+            Pane::Images => {
+                vec![format!("no image yet; {} pulls one, or loads an archive", key(Action::Pull))]
+            }
             Pane::Networks => vec![format!("no network yet; {} makes one", key(Action::New))],
         }
     };

@@ -115,6 +115,7 @@ impl FileTree {
     /// Makes the tree of files that are not seen any more; each says which layer has it and which one hides it.
     pub(crate) fn of_hidden(mut copies: Vec<HiddenCopy>) -> Self {
         copies.sort_by(|a, b| build::order(&a.path, &b.path));
+        let is_one_layer = copies.windows(2).all(|pair| pair[0].layer == pair[1].layer);
         let mut fates = Vec::with_capacity(copies.len());
         let mut entries = Vec::with_capacity(copies.len());
         for copy in copies {
@@ -123,7 +124,9 @@ impl FileTree {
                 Fate::Removed => (Change::Removed, "removed"),
             };
             let (layer, by) = (copy.layer, copy.hidden_by + 1);
-            fates.push((layer, format!("in layer {}, {word} by {by}", layer + 1).into_boxed_str()));
+            let place =
+                if is_one_layer { String::new() } else { format!("in layer {}, ", layer + 1) };
+            fates.push((layer, format!("{place}{word} by {by}").into_boxed_str()));
             entries.push(ChangedEntry { entry: build::bare(copy.path, copy.size), change });
         }
         let mut nodes = build::nodes(entries);

@@ -58,7 +58,7 @@ fn words(model: &Model, ask: &Ask) -> (String, &'static str, &'static str) {
         Purpose::Pull => (
             "Pull images".to_owned(),
             "Names ",
-            "pull it; several names side by side, or the path of an archive to load",
+            "pull; several names side by side, or the path of an archive",
         ),
         Purpose::Save(id) => {
             let title = format!("Save {}", sanitize(&model.name_of(Key::Image(*id))));
