@@ -74,12 +74,10 @@ fn draw_empty(buffer: &mut Buffer, area: Rect, model: &Model, pane: Pane) {
     } else {
         match pane {
             Pane::Containers if model.facts.overview.images.is_empty() => vec![
-                format!(
-                    "Nothing is stored yet. {} pulls images, or loads an archive.",
-                    key(Action::Pull)
-                ),
-                "In a shell, two images, three containers, two networks: estiba demo".to_owned(),
-                "What it makes appears here at once.".to_owned(),
+                "Nothing is stored yet.".to_owned(),
+                format!("  {:<13}pulls an image, or loads an archive", key(Action::Pull)),
+                "  estiba demo  in a shell: images, containers, networks".to_owned(),
+                "What they make appears here at once.".to_owned(),
             ],
             Pane::Containers => {
                 vec![format!("no container yet; select an image and press {}", key(Action::New))]
