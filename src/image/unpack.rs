@@ -304,7 +304,8 @@ impl Unpacker {
         let Some(held) = self.ledger.remove(path) else {
             return Ok(());
         };
-        if held.entry.kind == EntryKind::Directory {
+        // What was opened through it: a directory, or a link to one by any of its names.
+        if !matches!(held.entry.kind, EntryKind::File | EntryKind::Whiteout(_)) {
             self.tree.forget();
         }
         if self.ownership.is_made(&held.entry.kind) {

@@ -120,6 +120,8 @@ fn digest_of(
 struct Surveyor {
     ledger: Ledger,
     places: HashMap<PathBuf, u64>,
+    /// Where further names of symbolic links lead: the ledger knows only whose name they are, and that may go.
+    links: HashMap<PathBuf, String>,
     /// The directory that was entered last, as it was asked for and where that led.
     last: Option<(PathBuf, PathBuf)>,
 }
@@ -193,6 +195,10 @@ impl Surveyor {
         }
         self.clear(path);
         let link = link_to(&self.ledger, &target).ok_or_else(nowhere)?;
+        match self.leads(&target).map(str::to_owned) {
+            Some(led) => self.links.insert(path.to_owned(), led),
+            None => self.links.remove(path),
+        };
         self.hold(path, link)
     }
 
@@ -239,9 +245,9 @@ impl Surveyor {
                 continue;
             }
             let next = at.join(&part);
-            match self.ledger.kind(&next) {
-                Some(EntryKind::Directory) => at = next,
-                Some(EntryKind::Symlink { target }) => {
+            match (self.ledger.kind(&next), self.leads(&next)) {
+                (Some(EntryKind::Directory), _) => at = next,
+                (_, Some(target)) => {
                     links += 1;
                     if links > MOST_LINKS || target.starts_with('/') {
                         return Err(EntryFault::Outside);
@@ -252,6 +258,15 @@ impl Surveyor {
             }
         }
         Ok(Some(at))
+    }
+
+    /// Gives where a symbolic link leads, if there is one, by whichever of its names.
+    fn leads(&self, path: &Path) -> Option<&str> {
+        match self.ledger.kind(path)? {
+            EntryKind::Symlink { target } => Some(target),
+            EntryKind::HardLink { .. } => self.links.get(path).map(String::as_str),
+            _ => None,
+        }
     }
 
     fn clear(&mut self, path: &Path) {
@@ -366,6 +381,23 @@ mod tests {
                 }
                 other => prop_assert!(false, "{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_link_that_was_replaced_leads_nowhere() {
+        // `a/`, `d` to `a`, `d/e/` and so `a/e/`, `d/e/f` in it; then `d` is a file, and `d/e/f` lies nowhere.
+        let entries = [(0, 3, 0), (3, 6, 0), (4, 3, 0), (7, 0, 0), (3, 0, 0), (7, 0, 0)];
+        for (count, is_well) in [(5, true), (6, false)] {
+            let mut archive = tar::Builder::new(Vec::new());
+            for entry in &entries[..count] {
+                write(&mut archive, *entry);
+            }
+            let bytes = archive.into_inner().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let unpacked = unpack(&bytes[..], &folder.path().join("diff"), Ownership::Mapped);
+            assert_eq!(unpacked.is_ok(), is_well, "{unpacked:?}");
+            assert_eq!(survey(&bytes[..]).is_ok(), is_well);
         }
     }
 
