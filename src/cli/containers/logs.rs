@@ -25,7 +25,10 @@ pub(super) fn run(engine: &Engine, options: &LogOptions) -> Result<u8> {
     let mut page = Page::default();
     while !reader.is_finished() {
         if let Some(line) = reader.next_line(Duration::ZERO)? {
-            page.add(&line, options);
+            // One that is written without end never comes to the pause below.
+            if page.add(&line, options) && !output::is_heard() {
+                break;
+            }
             continue;
         }
         page.print();
@@ -51,9 +54,11 @@ struct Page {
 }
 
 impl Page {
-    fn add(&mut self, line: &LogLine, options: &LogOptions) {
+    /// Adds a line; tells whether what was there before had to be printed first.
+    fn add(&mut self, line: &LogLine, options: &LogOptions) -> bool {
         let is_stderr = line.stream == Stream::Stderr;
-        if self.is_stderr != is_stderr || self.bytes.len() > BATCH {
+        let is_full = self.is_stderr != is_stderr || self.bytes.len() > BATCH;
+        if is_full {
             self.print();
             self.is_stderr = is_stderr;
         }
@@ -67,6 +72,7 @@ impl Page {
         }
         *is_open = !line.bytes.ends_with(b"\n");
         self.bytes.extend_from_slice(&line.bytes);
+        is_full
     }
 
     fn print(&mut self) {
