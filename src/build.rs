@@ -12,6 +12,7 @@ use std::{
     process::Command,
 };
 
+#[expect(clippy::disallowed_methods, reason = "nothing of the program is built yet")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=src/build.rs");
     if !env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|environment| environment == "gnu") {

@@ -103,7 +103,7 @@ pub use self::{
     mounts::mount_options,
     rdt::class_of_service,
     resources::{cgroup_name, resources, resources_of_new},
-    setup::{ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
+    setup::{Admission, ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
 };
 use self::{
     links::Move,
@@ -292,7 +292,7 @@ impl Created {
         self.child.pidfd()
     }
 
-    /// Gives its network namespace (for `network::attach`), which lives as long as this, even if the process has ended.
+    /// Gives its network namespace (for `network::attach`), which lives as long as this, even if the process has ended; not the one that [`Created::admit`] brings.
     pub fn network_namespace(&self) -> BorrowedFd<'_> {
         self.network.as_fd()
     }
@@ -314,10 +314,10 @@ impl Created {
         Ok(())
     }
 
-    /// Lets it join its control group, which is there now, and mount what is of the host, where [`Setup::is_admitted_later`] said that it waits for that.
-    pub fn admit(&self) {
+    /// Lets it join its control group and `network`, and mount what is of the host, where it waits for that ([`Admission::Later`]).
+    pub fn admit(&self, network: Option<BorrowedFd<'_>>) {
         // If it has ended already, `start` hears why.
-        drop(say(&self.channel, &Order::Admitted, None));
+        drop(say(&self.channel, &Order::Admitted, network));
     }
 
     /// Lets it go on to execute its program, and returns when it has been executed.

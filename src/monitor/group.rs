@@ -1,23 +1,35 @@
 //! The control group of a container: which controllers it needs, when it is made, and its limits.
 
-use oci_spec::runtime::{LinuxNamespaceType, LinuxResources};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, LinuxResources};
 
-use super::{Launch, StartFailure, held::Held};
+use super::{Launch, StartFailure, held::Held, start::namespaces};
 use crate::{
     model::Sharing,
     runtime,
-    sys::cgroup::{Cgroup, Planned, Reach, Resources},
+    sys::cgroup::{Cgroup, Ground, Planned, Reach, Resources},
 };
 
 /// The most processes and threads of a container that nothing is said about: a fork bomb must not take those of the whole machine. Podman's number.
 const DEFAULT_PIDS: i64 = 2048;
 
-/// Plans the group, if the first process can join it later than it begins.
-pub(super) fn plan(launch: &Launch) -> Result<Option<Planned>, StartFailure> {
-    if !may_join_later(launch) {
+/// Plans the group, if the first process can join it later than it begins; on the ground that is found already, if that has what is needed.
+///
+/// Without a namespace of its own for groups it is shown a copy of what must be there before.
+pub(super) fn plan(
+    launch: &Launch,
+    found: Option<Ground>,
+) -> Result<Option<Planned>, StartFailure> {
+    let has_namespace =
+        |one: &LinuxNamespace| one.typ() == LinuxNamespaceType::Cgroup && one.path().is_none();
+    if !namespaces(launch).iter().any(has_namespace) {
         return Ok(None);
     }
-    Ok(Cgroup::plan_with(&launch.cgroup, reach(resources_of(launch)))?)
+    let reach = reach(resources_of(launch));
+    let ground = match found.filter(|found| found.reach() == reach) {
+        Some(found) => Some(found),
+        None => Ground::find(reach)?,
+    };
+    Ok(ground.map(|ground| ground.plan(&launch.cgroup)))
 }
 
 /// Makes the group, as it was planned if it was, and sets its limits.
@@ -31,15 +43,6 @@ pub(super) fn make(
         None => Cgroup::create_with(&launch.cgroup, reach(resources_of(launch)))?,
     };
     limit(launch, held)
-}
-
-/// Tells whether the first process can join its control group later. In a user namespace of its own it could not write there any more; and without a namespace
-/// of its own for groups, it is shown a copy of what must be there before.
-fn may_join_later(launch: &Launch) -> bool {
-    let linux = launch.spec.linux().as_ref();
-    let namespaces = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
-    let has = |kind| namespaces.iter().any(|one| one.typ() == kind && one.path().is_none());
-    !launch.rootless && has(LinuxNamespaceType::Cgroup) && !has(LinuxNamespaceType::User)
 }
 
 fn resources_of(launch: &Launch) -> Option<&LinuxResources> {

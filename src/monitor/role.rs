@@ -25,7 +25,13 @@ use super::{
 use crate::{
     model::{NetworkMode, Step},
     network::{self, Place},
-    sys::{At as _, Result, files, namespace, process::ProcessId, socket, spawn, userns},
+    sys::{
+        At as _, Result,
+        cgroup::{Ground, Reach},
+        files,
+        process::ProcessId,
+        socket, spawn, userns,
+    },
 };
 
 /// What its process is called once it stands alone: the kernel keeps 15 letters.
@@ -42,8 +48,9 @@ pub fn main() -> ExitCode {
     let is_near =
         env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes() == NEAR.to_bytes());
     let attended = if is_near {
-        // While the caller reads its arguments and opens the store. Without it, one is made with the container.
-        spawn::stand_by(COMMAND).map(|channel| attend(channel, make_network()))
+        // While the caller reads its arguments and opens the store.
+        let ground = || Ground::find(Reach::Few).ok().flatten();
+        spawn::stand_by(COMMAND).map(|channel| attend(channel, ground()))
     } else {
         spawn::stand_alone(COMMAND).map(|side| match side {
             spawn::Side::Started => Ok(()),
@@ -57,8 +64,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end. `network` is a namespace for it.
-fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
+/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end. `ground` is for its control group.
+fn attend(channel: OwnedFd, ground: Option<Ground>) -> io::Result<()> {
     let mut channel = Channel::new(UnixStream::from(channel));
     let Some(Instruction::Launch(launch)) = channel.receive()? else {
         return Ok(());
@@ -68,7 +75,7 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     // All of this while the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
     let begun = enter_place(&launch)
         .and_then(|()| leave_keys(launch.container.id))
-        .and_then(|()| begin(&launch, network, &mut held, &mut marks));
+        .and_then(|()| begin(&launch, ground, &mut held, &mut marks));
     let mut watch = match listen(&launch, &mut held) {
         Ok(watch) => watch,
         Err(failure) => {
@@ -106,13 +113,6 @@ fn attend(channel: OwnedFd, network: Option<OwnedFd>) -> io::Result<()> {
     drop(channel.send(&Report::Ready(marks)));
     drop(channel);
     stay(ward, &mut watch).map_err(|error| error.source)
-}
-
-/// Makes a network namespace whose loopback is up.
-fn make_network() -> Option<OwnedFd> {
-    let made = namespace::make_network().ok()?;
-    network::loopback(made.as_fd()).ok()?;
-    Some(made)
 }
 
 /// Enters the network place of the container's bridges.

@@ -1,8 +1,8 @@
 //! From a launch to a container that runs.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use oci_spec::runtime::{Capability, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Capability, LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::{
     Launch, StartFailure, group,
@@ -14,10 +14,15 @@ use super::{
 use crate::{
     model::{ContainerId, Endpoint, Ipc, Mark, NetworkMode, Seccomp, Step, Timestamp},
     network,
-    runtime::{self, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
+    runtime::{self, Admission, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
     sys::{
-        At as _, SysError, cgroup::Planned, clock, files, mount::Mount, pidfd, process::ProcessId,
+        At as _, SysError,
+        cgroup::{Ground, Planned},
+        clock, files,
+        mount::Mount,
+        namespace, pidfd,
+        process::ProcessId,
         program, root, visit,
     },
 };
@@ -46,10 +51,9 @@ pub(super) struct Started {
 #[derive(Debug)]
 pub(super) struct Begun {
     created: Created,
+    admission: Admission,
     /// Its control group, if that is still to be made.
     group: Option<Planned>,
-    /// Its network namespace, if it was made before.
-    network: Option<OwnedFd>,
     streams: Option<Streams>,
     seccomp: Option<seccomp::Program>,
 }
@@ -58,26 +62,28 @@ pub(super) struct Begun {
 #[derive(Debug)]
 pub(super) struct Made {
     created: Created,
+    /// Its network namespace, if that was made apart from it.
     network: Option<OwnedFd>,
     streams: Option<Streams>,
     log: Option<log::Writer>,
     seccomp: Option<seccomp::Program>,
 }
 
-/// Makes the first process of a container, in the network namespace `ready` if there is one. What was acquired stands in `held`, also when this fails.
+/// Makes the first process of a container; `ground` is for its control group. What was acquired stands in `held`, also when this fails.
 pub(super) fn begin(
     launch: &Launch,
-    ready: Option<OwnedFd>,
+    ground: Option<Ground>,
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Begun, StartFailure> {
-    let mut spec = launch.spec.clone();
-    let network = ready.filter(|network| joins_network(&mut spec, network));
     let config = &launch.container.config;
-    let group = group::plan(launch)?;
+    let admission = admission(launch);
+    let group = if admission == Admission::Later { group::plan(launch, ground)? } else { None };
     if group.is_none() {
         group::make(launch, None, held)?;
         marks.push(mark(Step::Cgroup));
+    }
+    if admission == Admission::Ready {
         write_etc(launch, &launch.container.endpoints)?;
     }
     let seccomp = filter(launch)?;
@@ -91,7 +97,7 @@ pub(super) fn begin(
     let mount_point = launch.layout.run_root.join("rootfs");
     files::make_private_dir(&mount_point)?;
     let created = runtime::create(Setup {
-        spec: &spec,
+        spec: &launch.spec,
         rootfs: Rootfs::Overlay {
             lowers: launch.lowers.clone(),
             upper: launch.upper.clone(),
@@ -102,7 +108,7 @@ pub(super) fn begin(
         user: User::Named { user: config.user.clone(), groups: config.security.groups.clone() },
         stdio,
         cgroup: group.as_ref().map(Planned::group).or(held.cgroup.as_ref()),
-        is_admitted_later: group.is_some(),
+        admission,
         class: None,
         seccomp: seccomp.as_ref(),
         rootless: launch.rootless,
@@ -112,7 +118,7 @@ pub(super) fn begin(
         preserved: 0,
     })?;
     marks.push(mark(Step::Clone));
-    Ok(Begun { created, group, network, streams, seccomp })
+    Ok(Begun { created, admission, group, streams, seccomp })
 }
 
 /// Makes everything else that the container needs on this machine, while its first process mounts. What was acquired stands in `held`, also when this fails.
@@ -122,15 +128,43 @@ pub(super) fn make(
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Made, StartFailure> {
-    let Begun { created, group, network, streams, seccomp } = begun;
-    if let Some(group) = group {
-        group::make(launch, Some(&group), held)?;
-        marks.push(mark(Step::Cgroup));
+    let Begun { created, admission, group, streams, seccomp } = begun;
+    let mut network = None;
+    if admission == Admission::Later {
+        network = make_network(launch)?;
+        if let Some(group) = group {
+            group::make(launch, Some(&group), held)?;
+            marks.push(mark(Step::Cgroup));
+        }
         write_etc(launch, &launch.container.endpoints)?;
-        created.admit();
+        created.admit(network.as_ref().map(OwnedFd::as_fd));
     }
     let log = open_log(launch)?;
     Ok(Made { created, network, streams, log, seccomp })
+}
+
+/// Says when the first process is admitted: in a user namespace of its own it could not join what it is brought.
+fn admission(launch: &Launch) -> Admission {
+    let has_users = namespaces(launch).iter().any(|one| one.typ() == LinuxNamespaceType::User);
+    if launch.rootless || has_users { Admission::Ready } else { Admission::Later }
+}
+
+/// Makes the network namespace, if the spec wants one made, with its loopback up.
+fn make_network(launch: &Launch) -> Result<Option<OwnedFd>, StartFailure> {
+    let is_made =
+        |one: &LinuxNamespace| one.typ() == LinuxNamespaceType::Network && one.path().is_none();
+    if !namespaces(launch).iter().any(is_made) {
+        return Ok(None);
+    }
+    let made = namespace::make_network()?;
+    network::loopback(made.as_fd())?;
+    Ok(Some(made))
+}
+
+/// Lists the namespaces of its spec.
+pub(super) fn namespaces(launch: &Launch) -> &[LinuxNamespace] {
+    let linux = launch.spec.linux().as_ref();
+    linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default()
 }
 
 /// Connects a container, lets it begin and writes that down. What was acquired stands in `held`, also when this fails.
@@ -142,7 +176,7 @@ pub(super) fn start(
 ) -> Result<Started, StartFailure> {
     let Made { created, network, streams, log, seccomp } = made;
     let namespace = network.as_ref().map_or_else(|| created.network_namespace(), OwnedFd::as_fd);
-    // One that was ready has its loopback up.
+    // One that was made apart has its loopback up.
     let network = connect(launch, (namespace, network.is_some()), held)?;
     marks.push(mark(Step::Network));
     // Not before the process was made, which must not have a part in it (sqlite.org/howtocorrupt.html, section 2.6).
@@ -195,22 +229,6 @@ fn shared_memory(launch: &Launch) -> Result<Vec<(String, Mount)>, StartFailure> 
 /// Says that a step is over now.
 pub(super) fn mark(step: Step) -> Mark {
     Mark { step, at: clock::now() }
-}
-
-/// Lets a container join a network namespace that is ready in place of one that would be made for it; tells whether it does.
-fn joins_network(spec: &mut Spec, ready: &OwnedFd) -> bool {
-    let Some(mut linux) = spec.linux().clone() else { return false };
-    let mut namespaces = linux.namespaces().clone().unwrap_or_default();
-    // One for a user namespace would have to belong to that.
-    if namespaces.iter().any(|one| one.typ() == LinuxNamespaceType::User) {
-        return false;
-    }
-    let network = namespaces.iter_mut().find(|one| one.typ() == LinuxNamespaceType::Network);
-    let Some(network) = network.filter(|network| network.path().is_none()) else { return false };
-    network.set_path(Some(format!("/proc/self/fd/{}", ready.as_raw_fd()).into()));
-    linux.set_namespaces(Some(namespaces));
-    spec.set_linux(Some(linux));
-    true
 }
 
 /// Gives the filter of the container's system calls, if it has one.

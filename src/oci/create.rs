@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     runtime::{
-        self, Gate, Rootfs, Setup, User, resources_of_new, seccomp,
+        self, Admission, Gate, Rootfs, Setup, User, resources_of_new, seccomp,
         systemd::{self, Scope},
     },
     sys::{
@@ -252,7 +252,7 @@ fn make(
         rootless: context.around.rootless,
         given: Vec::new(),
         gate: Gate::Fifo(fifo::make(&draft.place.fifo())?),
-        is_admitted_later: false,
+        admission: Admission::Ready,
         has_reaper: false,
         preserved: bundle.preserved,
     })?;

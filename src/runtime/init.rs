@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::{
-    Gate as ProgramGate, InitError, devices,
+    Admission, Gate as ProgramGate, InitError, devices,
     error::Step as _,
     hooks::{AtStart, InnerHooks},
+    namespaces::Namespaces,
     plan::Plan,
-    protocol::{Order, Report, expect_order, say},
+    protocol::{Order, Report, expect_order, expect_with_descriptor, say},
     rootfs::{self, Built},
 };
 use crate::sys::{
@@ -33,17 +34,9 @@ fn steps(
     if let Some(class) = plan.class {
         class.join().step(InitError::Class)?;
     }
-    let (has_namespace, is_later) = (plan.namespaces.has_cgroup, plan.is_admitted_later);
-    if !is_later {
-        join(group, has_namespace)?;
+    if plan.admission == Admission::Ready {
+        join(group, &plan.namespaces)?;
     }
-    let admission = move || {
-        if is_later {
-            expect_order(channel, &Order::Admitted)?;
-            join(group, has_namespace)?;
-        }
-        Ok(())
-    };
     // Files and directories made here get the modes they are given.
     program::set_umask(0);
     if plan.awaits_outfit {
@@ -54,8 +47,16 @@ fn steps(
     set_attributes(&plan.execution.attributes)?;
     plan.namespaces.become_root()?;
     namespace::set_names(&plan.host, &plan.domain).step(InitError::HostName)?;
+    let admission = |plan: &Plan<'_>| match plan.admission {
+        Admission::Ready => Ok(()),
+        Admission::Later => {
+            let network = expect_with_descriptor(channel, &Order::Admitted)?;
+            plan.namespaces.enter_brought(network)?;
+            join(group, &plan.namespaces)
+        }
+    };
     if plan.namespaces.joins_mounts() {
-        admission()?;
+        admission(&plan)?;
         let root = rootfs::of_others(&plan)?;
         let hooks = run_hooks(plan.hooks.take(), channel)?;
         let prepared = plan.execution.prepare(&root, channel)?.after(hooks);
@@ -90,11 +91,11 @@ fn steps(
 }
 
 /// Joins the control group, and makes it the root of what is seen of all groups.
-fn join(group: Option<&Cgroup>, has_namespace: bool) -> Result<(), InitError> {
+fn join(group: Option<&Cgroup>, namespaces: &Namespaces) -> Result<(), InitError> {
     if let Some(group) = group {
         group.join().step(InitError::ControlGroup)?;
     }
-    if has_namespace {
+    if namespaces.has_cgroup {
         // It takes the group of this moment as its root.
         namespace::unshare_cgroup()
             .step(|cause| InitError::Namespace { name: "cgroup".to_owned(), cause })?;

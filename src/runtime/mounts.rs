@@ -122,6 +122,11 @@ impl PlannedMount {
             && self.target == "/proc"
     }
 
+    /// Tells whether it needs nothing from outside: no file of the host, no control group, no network namespace.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(&self.source, Source::Filesystem { kind, copies_up: false, .. } if kind != "sysfs")
+    }
+
     /// Tells whether it may lie inside of `/proc`.
     pub(super) fn may_be_in_proc(&self) -> bool {
         match self.source {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, os::fd::OwnedFd, path::PathBuf};
 use nix::sched::CloneFlags;
 use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Spec};
 
-use super::{InitError, RuntimeError, error::Step as _, mounts};
+use super::{Admission, InitError, RuntimeError, error::Step as _, mounts};
 use crate::sys::{At as _, caps, idmap::IdMaps, namespace};
 
 /// The namespaces of a spec, sorted by what is done with them.
@@ -13,6 +13,8 @@ use crate::sys::{At as _, caps, idmap::IdMaps, namespace};
 pub(super) struct Namespaces {
     /// Made together with the process.
     pub(super) made: CloneFlags,
+    /// That the process is brought.
+    brought: CloneFlags,
     /// Of others, that the process enters itself.
     joined: Vec<Join>,
     /// Of others, that are entered before the process is made.
@@ -45,6 +47,7 @@ impl Namespaces {
         let list = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
         let mut namespaces = Self {
             made: CloneFlags::empty(),
+            brought: CloneFlags::empty(),
             joined: Vec::new(),
             before: Vec::new(),
             entered_before: CloneFlags::empty(),
@@ -147,6 +150,25 @@ impl Namespaces {
         Err(RuntimeError::unfit("it has no mount namespace of its own"))
     }
 
+    /// Has the network namespace brought in place of one that is made with the process, where that is admitted later.
+    pub(super) fn admitted(mut self, admission: Admission) -> Self {
+        if admission == Admission::Later {
+            self.brought = self.made & CloneFlags::CLONE_NEWNET;
+            self.made -= self.brought;
+        }
+        self
+    }
+
+    /// Enters what was brought.
+    pub(super) fn enter_brought(&self, network: Option<OwnedFd>) -> Result<(), InitError> {
+        if self.brought.is_empty() {
+            return Ok(());
+        }
+        let missing = || InitError::Protocol("no network namespace was brought".to_owned());
+        namespace::enter(network.ok_or_else(missing)?, self.brought)
+            .step(|cause| InitError::Namespace { name: "net".to_owned(), cause })
+    }
+
     /// Takes those that are entered before the process is made.
     pub(super) fn take_before(&mut self) -> Vec<Join> {
         std::mem::take(&mut self.before)
@@ -162,7 +184,7 @@ impl Namespaces {
 
     /// Gives the kinds that are not those of this process: made, or joined and another.
     pub(super) fn own(&self) -> Result<CloneFlags, RuntimeError> {
-        let mut own = self.made;
+        let mut own = self.made | self.brought;
         for join in &self.joined {
             let name = match join.kind {
                 CloneFlags::CLONE_NEWNET => "net",

@@ -4,7 +4,7 @@ use nix::sched::CloneFlags;
 use oci_spec::runtime::{Root, Spec};
 
 use super::{
-    Gate, Rootfs, RuntimeError, Setup, Tether, check,
+    Admission, Gate, Rootfs, RuntimeError, Setup, Tether, check,
     devices::{self, PlannedDevice},
     execution::Execution,
     hooks::InnerHooks,
@@ -28,8 +28,8 @@ pub(super) struct Plan<'a> {
     pub(super) links: Vec<Move>,
     /// Whether it waits for what it gets from outside.
     pub(super) awaits_outfit: bool,
-    /// Whether its control group, and what is mounted from the host, is still being made.
-    pub(super) is_admitted_later: bool,
+    /// When it finds outside what it needs from there.
+    pub(super) admission: Admission,
     /// The class of service that it joins.
     pub(super) class: Option<&'a Class>,
     /// Host name; empty to leave it.
@@ -113,7 +113,7 @@ impl<'a> Plan<'a> {
         let process =
             spec.process().as_ref().ok_or_else(|| RuntimeError::unfit("it has no process"))?;
         let linux = spec.linux().as_ref();
-        let namespaces = Namespaces::resolve(spec)?;
+        let namespaces = Namespaces::resolve(spec)?.admitted(setup.admission);
         let tether = match &setup.gate {
             Gate::Channel => Tether::Parent,
             Gate::Fifo(_) => Tether::None,
@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
         Ok(Self {
             awaits_outfit: namespaces.ids.is_some() || !links.is_empty(),
             links,
-            is_admitted_later: setup.is_admitted_later,
+            admission: setup.admission,
             class: setup.class,
             parameters: parameters(spec, namespaces.own()?)?,
             mounts: mounts::resolve(

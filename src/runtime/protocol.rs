@@ -19,7 +19,7 @@ use crate::sys::{channel::Channel, pidfd};
 pub(super) enum Order {
     /// The user namespace has its ids, and the links of the host that are to be the container's have moved.
     Outfitted,
-    /// The control group is there, and what is mounted from the host.
+    /// The control group is there, and what is mounted from the host; here is the network namespace, if one was to be made.
     Admitted,
     /// The hooks outside have run; here is the state for those inside.
     Hooked,
@@ -89,8 +89,16 @@ pub(super) fn hear<T: DeserializeOwned>(
 
 /// Waits, in the child, for exactly this order.
 pub(super) fn expect_order(channel: &Channel, order: &Order) -> Result<(), InitError> {
+    expect_with_descriptor(channel, order).map(drop)
+}
+
+/// As [`expect_order`], and gives what came with it.
+pub(super) fn expect_with_descriptor(
+    channel: &Channel,
+    order: &Order,
+) -> Result<Option<OwnedFd>, InitError> {
     match hear::<Order>(channel)? {
-        Some((heard, _)) if heard == *order => Ok(()),
+        Some((heard, descriptor)) if heard == *order => Ok(descriptor),
         Some((heard, _)) => Err(misunderstood(&format_args!("{heard:?} before {order:?}"))),
         None => Err(InitError::Abandoned),
     }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use rustix::fs::{FileType, OFlags};
 
 use super::{
-    InitError, Rootfs, devices,
+    Admission, InitError, Rootfs, devices,
     error::Step as _,
     mounts::{self, Groups, PlannedMount, Source},
     plan::Plan,
@@ -41,53 +41,64 @@ pub(super) fn of_others(plan: &Plan<'_>) -> Result<Root, InitError> {
     files::pin(path).map(Root::new).step(failed)
 }
 
-/// Mounts everything of a plan; `admission` comes before what is not of the container alone.
+/// Mounts everything of a plan. What needs nothing from outside comes before `admission`, if that comes later.
 pub(super) fn build(
     plan: &mut Plan<'_>,
-    admission: impl FnOnce() -> Result<(), InitError>,
+    admission: impl FnOnce(&Plan<'_>) -> Result<(), InitError>,
 ) -> Result<Built, InitError> {
     mount::stop_propagation().step(InitError::Propagation)?;
-    let mut tree = Tree { root: base::mount_root(plan)?, proc: None, null: None, empty: None };
-    let mut dev = None;
-    let mut admission = Some(admission);
-    for planned in &mut plan.mounts {
-        if !matches!(planned.source, Source::Filesystem { .. })
-            && let Some(admission) = admission.take()
-        {
-            admission()?;
-        }
-        let mount = tree.place(planned, plan.is_rootless)?;
-        match (&planned.source, planned.target.as_str()) {
-            _ if planned.is_proc() => tree.proc = Some(Root::new(mount.into_root())),
-            (Source::Filesystem { kind, .. }, "/dev") if kind == "tmpfs" => dev = Some(mount),
-            _ => {}
-        }
+    let mut tree = Tree::new(base::mount_root(plan)?);
+    let mut mounts = std::mem::take(&mut plan.mounts);
+    let own = match plan.admission {
+        Admission::Ready => 0,
+        Admission::Later => mounts.iter().take_while(|mount| mount.is_own()).count(),
+    };
+    let has_dev = mounts.iter().any(|mount| mount.target == "/dev");
+    let (own, others) = mounts.split_at_mut(own);
+    for planned in own {
+        tree.add(planned, plan.is_rootless)?;
     }
-    if let Some(admission) = admission {
-        admission()?;
+    let is_dev_filled = tree.dev.is_some();
+    if is_dev_filled {
+        tree.fill_dev(plan, has_dev)?;
     }
-    match &dev {
-        Some(dev) => tree.null = devices::populate(dev.as_fd(), &plan.devices)?,
-        // What the spec mounts there itself has what it has.
-        None if plan.mounts.iter().any(|mount| mount.target == "/dev") => {}
-        None => {
-            let own = tree.root.make("/dev", Make::Directory, Links::Refuse);
-            let own =
-                own.step(|cause| InitError::MountPoint { target: "/dev".to_owned(), cause })?;
-            tree.null = devices::populate(own.as_fd(), &plan.devices)?;
-        }
+    let (in_proc, elsewhere) = protections(plan, tree.proc.is_some());
+    tree.protect(&in_proc)?;
+    admission(plan)?;
+    for planned in others {
+        tree.add(planned, plan.is_rootless)?;
+    }
+    if !is_dev_filled {
+        tree.fill_dev(plan, has_dev)?;
     }
     for device in &plan.devices {
         device.provide(&tree.root)?;
     }
     tree.set_parameters(&plan.parameters)?;
-    for path in &plan.masked {
-        tree.mask(path)?;
-    }
-    for path in &plan.read_only {
-        tree.write_protect(path)?;
-    }
-    Ok(Built { root: tree.root, dev })
+    tree.protect(&elsewhere)?;
+    Ok(Built { root: tree.root, dev: tree.dev })
+}
+
+/// What is done to a path that a container must not read or write.
+#[derive(Debug, Clone, Copy)]
+enum Protection<'a> {
+    Mask(&'a str),
+    WriteProtect(&'a str),
+}
+
+/// Lists what is to be protected: of the procfs, if that is there, and all the rest.
+fn protections<'a>(
+    plan: &'a Plan<'_>,
+    has_proc: bool,
+) -> (Vec<Protection<'a>>, Vec<Protection<'a>>) {
+    let is_in_proc = |one: &Protection<'_>| {
+        let (Protection::Mask(path) | Protection::WriteProtect(path)) = one;
+        // A kernel parameter is set before it cannot be any more.
+        has_proc && path.starts_with("/proc/") && plan.parameters.is_empty()
+    };
+    let masked = plan.masked.iter().map(|path| Protection::Mask(path));
+    let read_only = plan.read_only.iter().map(|path| Protection::WriteProtect(path));
+    masked.chain(read_only).partition(is_in_proc)
 }
 
 /// The root file system while it is being filled.
@@ -99,9 +110,48 @@ struct Tree {
     null: Option<OwnedFd>,
     /// A mounted empty directory to copy.
     empty: Option<OwnedFd>,
+    /// Its `/dev`, if that is a file system of its own.
+    dev: Option<Mount>,
 }
 
 impl Tree {
+    const fn new(root: Root) -> Self {
+        Self { root, proc: None, null: None, empty: None, dev: None }
+    }
+
+    /// Mounts what a spec says, and keeps in mind what is needed of it.
+    fn add(&mut self, planned: &mut PlannedMount, is_rootless: bool) -> Result<(), InitError> {
+        let mount = self.place(planned, is_rootless)?;
+        match (&planned.source, planned.target.as_str()) {
+            _ if planned.is_proc() => self.proc = Some(Root::new(mount.into_root())),
+            (Source::Filesystem { kind, .. }, "/dev") if kind == "tmpfs" => self.dev = Some(mount),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Fills `/dev`, unless the spec mounts there itself what has what it has.
+    fn fill_dev(&mut self, plan: &Plan<'_>, is_mounted: bool) -> Result<(), InitError> {
+        match &self.dev {
+            Some(dev) => self.null = devices::populate(dev.as_fd(), &plan.devices)?,
+            None if is_mounted => {}
+            None => {
+                let own = self.root.make("/dev", Make::Directory, Links::Refuse);
+                let own =
+                    own.step(|cause| InitError::MountPoint { target: "/dev".to_owned(), cause })?;
+                self.null = devices::populate(own.as_fd(), &plan.devices)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn protect(&mut self, list: &[Protection<'_>]) -> Result<(), InitError> {
+        list.iter().try_for_each(|one| match one {
+            Protection::Mask(path) => self.mask(path),
+            Protection::WriteProtect(path) => self.write_protect(path),
+        })
+    }
+
     fn place(&self, planned: &mut PlannedMount, is_rootless: bool) -> Result<Mount, InitError> {
         let (source_name, target_name) = (planned.source_name(), planned.target.clone());
         let failed = |cause| InitError::Mount {

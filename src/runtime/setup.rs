@@ -23,9 +23,8 @@ pub struct Setup<'a> {
     pub stdio: Stdio,
     /// Its control group, made and limited by the caller.
     pub cgroup: Option<&'a Cgroup>,
-    /// Whether the caller still makes the group, and the files that are mounted, while the first process makes file systems; that waits for
-    /// [`Created::admit`](super::Created::admit) before it needs them. Not for a group of version 2 or a user namespace.
-    pub is_admitted_later: bool,
+    /// Whether all of that is there, and what is mounted from the host.
+    pub admission: Admission,
     /// Its class of service ([`class_of_service`](super::class_of_service)), if the spec wants one.
     pub class: Option<&'a Class>,
     /// The compiled seccomp filter, loaded last.
@@ -40,6 +39,16 @@ pub struct Setup<'a> {
     pub preserved: u32,
     /// Binds of the spec whose source the caller has opened already, by their place inside.
     pub given: Vec<(String, Mount)>,
+}
+
+/// When a first process finds outside what it needs from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// When it begins.
+    Ready,
+    /// With [`Created::admit`](super::Created::admit), which brings the network namespace too if the spec wants one made; until then it makes what needs nothing
+    /// from outside. A control group of version 1 can be made meanwhile. Not for a user namespace that is made.
+    Later,
 }
 
 /// What a first process waits for before it executes the program.

@@ -47,12 +47,42 @@ pub struct Cgroup {
     groups: Vec<Group>,
 }
 
+/// Where root makes groups on a machine of version 1: there a process joins later what it is not made in.
+#[derive(Debug)]
+pub struct Ground {
+    hierarchies: Vec<hierarchy::Hierarchy>,
+    reach: Reach,
+}
+
+impl Ground {
+    /// Looks for it; `None` for others, and where there is a group of version 2 among those that are used.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn find(reach: Reach) -> Result<Option<Self>> {
+        let hierarchies = if is_root_of_host() { detect(true, reach)? } else { Vec::new() };
+        let is_of_one = hierarchies.iter().all(|one| one.version == Version::One);
+        let is_ground = is_of_one && !hierarchies.is_empty();
+        Ok(is_ground.then_some(Self { hierarchies, reach }))
+    }
+
+    /// Gives the controllers that were looked for.
+    pub const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Plans the group `name`.
+    pub fn plan(self, name: &str) -> Planned {
+        let groups = self.hierarchies.iter().filter_map(|one| Group::plan(one, name)).collect();
+        Planned { group: Cgroup { name: name.to_owned(), groups }, ground: self }
+    }
+}
+
 /// A control group that is still to be made.
 #[derive(Debug)]
 pub struct Planned {
     group: Cgroup,
-    hierarchies: Vec<hierarchy::Hierarchy>,
-    reach: Reach,
+    ground: Ground,
 }
 
 impl Planned {
@@ -66,7 +96,7 @@ impl Planned {
     /// # Errors
     /// As [`Cgroup::create`].
     pub fn make(&self) -> Result<Option<Cgroup>> {
-        Cgroup::create_among(&self.hierarchies, &self.group.name, self.reach)
+        Cgroup::create_among(&self.ground.hierarchies, &self.group.name, self.ground.reach)
     }
 }
 
@@ -113,20 +143,6 @@ impl Cgroup {
             }
         }
         Ok((!made.groups.is_empty()).then_some(made))
-    }
-
-    /// Plans the group `name` for root, where all of it is of version 1: there a process joins later what it is not made in. `None` elsewhere.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn plan_with(name: &str, reach: Reach) -> Result<Option<Planned>> {
-        let hierarchies = if is_root_of_host() { detect(true, reach)? } else { Vec::new() };
-        let is_of_one = hierarchies.iter().all(|one| one.version == Version::One);
-        let groups: Vec<Group> =
-            hierarchies.iter().filter_map(|one| Group::plan(one, name)).collect();
-        let group = Self { name: name.to_owned(), groups };
-        let has_one = is_of_one && !group.groups.is_empty();
-        Ok(has_one.then_some(Planned { group, hierarchies, reach }))
     }
 
     /// As [`Cgroup::create_with`], below the top of each hierarchy, whoever this process is: for a name that somebody else gave.

@@ -19,7 +19,7 @@ use std::{
 
 use estiba::{
     engine::starter,
-    runtime::{self, Rootfs, Setup, Stdio, User},
+    runtime::{self, Admission, Rootfs, Setup, Stdio, User},
     sys::pidfd,
 };
 use oci_spec::runtime::Spec;
@@ -126,7 +126,7 @@ impl Place<'_> {
             given: Vec::new(),
             rootless: false,
             gate: runtime::Gate::Channel,
-            is_admitted_later: false,
+            admission: Admission::Ready,
             has_reaper: false,
             preserved: 0,
         });

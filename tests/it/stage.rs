@@ -13,8 +13,8 @@ use std::{
 
 use estiba::{
     runtime::{
-        self, Created, Gate, Rootfs, Running, RuntimeError, Setup, Stdio, User, default_spec,
-        seccomp,
+        self, Admission, Created, Gate, Rootfs, Running, RuntimeError, Setup, Stdio, User,
+        default_spec, seccomp,
     },
     sys::{cgroup::Cgroup, files},
 };
@@ -185,7 +185,7 @@ impl Stage {
             rootless: self.mode == Mode::Rootless,
             given: Vec::new(),
             gate: Gate::Channel,
-            is_admitted_later: false,
+            admission: Admission::Ready,
             has_reaper: false,
             preserved: 0,
         })

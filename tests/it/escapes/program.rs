@@ -1,6 +1,12 @@
 //! The program that enters a container, and that the container must not change.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Output},
+    thread,
+};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -10,27 +16,41 @@ use crate::{
     support::{Host, STARTER, eventually},
 };
 
-/// A directory to be shown at `/evil`: a library that says what it can do to the program it is loaded into, and a script of that program.
+/// A directory to be shown at `/evil`: a program that waits for this one to be executed, and a script of whatever program enters.
 fn evil() -> TempDir {
     let dir = TempDir::new().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/escapes/grab.c");
-    let library = dir.path().join("grab.so");
-    let made =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    let made = Command::new("cc").arg("-o").arg(dir.path().join("grab")).arg(source).status();
     assert!(made.unwrap().success());
     fs::write(dir.path().join("script"), "#!/proc/self/exe\n").unwrap();
-    for path in ["", "grab.so", "script"] {
+    for path in ["", "grab", "script"] {
         let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(dir.path().join(path), for_all).unwrap();
     }
     dir
 }
 
+/// Where the libraries are that it loads.
+fn libraries() -> impl Iterator<Item = &'static str> {
+    ["/lib", "/lib64", "/usr/lib"].into_iter().filter(|path| Path::new(path).is_dir())
+}
+
 /// What is executed so that the file of who entered becomes the program: by its name, and as the interpreter of a script.
 const WAYS: [&str; 2] = ["/proc/self/exe", "/evil/script"];
 
+/// Has a container wait for what it can grab, and a program executed there until it has; gives what it said.
+fn grabbed(wait: impl FnOnce() -> Output + Send, execute: impl Fn() -> Output) -> Output {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(wait);
+        while !waiting.is_finished() {
+            execute();
+        }
+        waiting.join().unwrap()
+    })
+}
+
 /// The file must refuse writes itself, and nothing that was tried may have been allowed.
-fn assert_sealed(output: &std::process::Output) {
+fn assert_sealed(output: &Output) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let tried = said.strip_prefix("read-only: yes\n").map(str::lines);
     let tried: Vec<&str> = tried.into_iter().flatten().collect();
@@ -39,67 +59,51 @@ fn assert_sealed(output: &std::process::Output) {
 }
 
 /// CVE-2019-5736: a container that has the program executed which made it, or entered it, cannot write its file. Seen to fail with `sealed::seal`
-/// taken out of `monitor::spawn`: "read-only: no, may write: yes, can change: yes".
+/// taken out of `monitor::foresee`, for the first process, and of `monitor::spawn`: "read-only: no".
 #[test]
 fn cve_2019_5736_a_container_cannot_write_its_monitor() {
     let host = Host::with_starter();
     let evil = evil();
     let mut volumes = vec![format!("{}:/evil:ro", evil.path().display())];
-    // What this program loads.
-    let libraries = ["/lib", "/lib64", "/usr/lib"].iter().filter(|path| Path::new(path).is_dir());
-    volumes.extend(libraries.map(|path| format!("{path}:{path}:ro")));
-    let around: Vec<&str> = volumes
-        .iter()
-        .flat_map(|volume| ["-v", volume])
-        .chain(["-e", "LD_PRELOAD=/evil/grab.so", STARTER])
+    volumes.extend(libraries().map(|path| format!("{path}:{path}:ro")));
+    let around: Vec<&str> = ["--name", "home", "--network", "none"]
+        .into_iter()
+        .chain(volumes.iter().flat_map(|volume| ["-v", volume.as_str()]))
+        .chain([STARTER])
         .collect();
+    host.ok(&[&["run", "-d"], &around[..], &["/proc/self/exe", "events"]].concat());
+    assert_sealed(&host.call(&["exec", "home", "/evil/grab", "/evil/grab"]));
+    host.ok(&["rm", "-f", "home"]);
     for way in WAYS {
-        assert_sealed(
-            &host.call(&[&["run", "--rm", "--network", "none"], &around[..], &[way]].concat()),
-        );
-    }
-    let quiet: Vec<&str> =
-        around.iter().map(|word| if word.starts_with("LD_") { "A=b" } else { word }).collect();
-    host.ok(&[
-        &["run", "-d", "--name", "home", "--network", "none"],
-        &quiet[..],
-        &["sleep", "1000"],
-    ]
-    .concat());
-    for way in WAYS {
-        assert_sealed(&host.call(&["exec", "-e", "LD_PRELOAD=/evil/grab.so", "home", way]));
+        let wait = [&["run", "--rm"], &around[..], &["/evil/grab", "/evil/grab"]].concat();
+        let execute = || host.call(&["exec", "home", way, "version"]);
+        assert_sealed(&grabbed(|| host.call(&wait), execute));
     }
     host.assert_clean();
 }
 
-/// CVE-2019-5736, where no monitor keeps the file busy: also with all rights, in the first process and in further ones. Seen to fail with
-/// `become_sealed` taken out of `oci::dispatch`: "read-only: no, may write: yes".
+/// CVE-2019-5736, where no monitor keeps the file busy: also with all rights. Seen to fail with `become_sealed` taken out of `oci::dispatch`: "read-only: no".
 #[test]
 fn cve_2019_5736_a_container_cannot_write_its_runtime() {
     for way in WAYS {
-        let Some(mut yard) = yard("exec sleep 1000") else { return };
+        let Some(mut yard) = yard("true") else { return };
         let evil = evil();
         let mut spec = serde_json::to_value(&yard.spec).unwrap();
-        let bind = json!({"destination": "/evil", "type": "bind", "source": evil.path(), "options": ["rbind", "ro"]});
-        spec["mounts"].as_array_mut().unwrap().push(bind);
+        let mounts = spec["mounts"].as_array_mut().unwrap();
+        let bind = |from: &Path, to: &str| json!({"destination": to, "type": "bind", "source": from, "options": ["rbind", "ro"]});
+        mounts.push(bind(evil.path(), "/evil"));
+        mounts.extend(libraries().map(|path| bind(Path::new(path), path)));
         for set in ["bounding", "permitted", "effective"] {
             spec["process"]["capabilities"][set]
                 .as_array_mut()
                 .unwrap()
                 .push("CAP_SYS_ADMIN".into());
         }
-        let asleep = spec.clone();
-        spec["process"]["args"] = json!([way]);
-        spec["process"]["env"] = json!(["LD_PRELOAD=/evil/grab.so"]);
+        spec["process"]["args"] = json!(["/evil/grab", "/evil/grab"]);
         yard.spec = serde_json::from_value(spec).unwrap();
         yard.write();
-        assert_sealed(&yard.with_descriptors("", "", "run ID"));
-        yard.spec = serde_json::from_value(asleep).unwrap();
-        yard.write();
-        yard.ok("run -d ID");
-        let exec = format!("exec --env LD_PRELOAD=/evil/grab.so ID {way}");
-        assert_sealed(&yard.with_descriptors("", "", &exec));
-        yard.ok("delete -f ID");
+        let execute = || yard.command(&format!("exec ID {way} version")).output().unwrap();
+        assert_sealed(&grabbed(|| yard.with_descriptors("", "", "run ID"), execute));
         yard.assert_nothing_left();
     }
 }
