@@ -41,24 +41,36 @@ impl Styled {
         if self.text.len() <= columns { 1 } else { self.wrap(columns).len() }
     }
 
-    /// Breaks it into rows: at a blank where there is one in the second half of the row, else between any two clusters.
+    /// Breaks it into rows: at a blank where there is one in the second half of the row, else between any two clusters, and within one that alone
+    /// is wider than a row.
     pub(super) fn wrap(&self, columns: usize) -> Vec<Range<usize>> {
         if columns == 0 || self.text.len() <= columns || width(&self.text) <= columns {
             return std::iter::once(0..self.text.len()).collect();
         }
         let mut rows = Vec::new();
+        let later = columns - self.indent_in(columns);
         let (mut start, mut used, mut room) = (0, 0, columns);
         // Where the row can end after a blank: the byte, and the columns up to there.
         let mut blank = (0, 0);
         for (at, cluster) in self.text.grapheme_indices(true) {
-            let taken = cluster_width(cluster);
+            let mut taken = cluster_width(cluster);
             while used + taken > room && at > start {
                 let (end, columns_before) =
                     if blank.0 > start && blank.1 > room / 2 { blank } else { (at, used) };
                 rows.push(start..end);
                 start = end;
                 used -= columns_before;
-                room = columns - self.indent_in(columns);
+                room = later;
+            }
+            if taken > room {
+                let mut rest = cluster;
+                while let Some((_, after)) = fitting(rest, later) {
+                    rest = after;
+                    let end = at + cluster.len() - rest.len();
+                    rows.push(start..end);
+                    start = end;
+                }
+                (taken, room) = (cluster_width(rest), later);
             }
             used += taken;
             if cluster == " " {
@@ -69,9 +81,10 @@ impl Styled {
         rows
     }
 
-    /// Gives by how much rows after the first are set in: hardly where more would leave too little.
+    /// Gives by how much rows after the first are set in: hardly where more would leave too little. A character of two columns always fits beside it.
     fn indent_in(&self, columns: usize) -> usize {
-        if self.indent <= columns / 2 { self.indent } else { 2.min(columns / 8) }
+        let is_roomy = self.indent <= columns / 2 && columns - self.indent > 1;
+        if is_roomy { self.indent } else { 2.min(columns / 8) }
     }
 
     /// Draws one of its rows in `area`, which is one row high.
@@ -111,6 +124,17 @@ impl Styled {
             None => own,
         }
     }
+}
+
+/// Takes as much from the beginning of a cluster as `columns` have room for, at least one character; `None` when that is all of it.
+fn fitting(cluster: &str, columns: usize) -> Option<(&str, &str)> {
+    let fits = |(begins, _): &(&str, &str)| cluster_width(begins) <= columns;
+    let mut cuts = cluster.char_indices().skip(1).map(|(at, _)| cluster.split_at(at)).peekable();
+    let first = cuts.next()?;
+    if cluster_width(cluster) <= columns {
+        return None;
+    }
+    Some(cuts.take_while(fits).last().unwrap_or(first))
 }
 
 const fn colourless(style: Style) -> Style {
@@ -164,6 +188,21 @@ mod tests {
         }
     }
 
+    /// What `rows_fit_and_lose_nothing` once found: a skin tone makes one cluster with any character before it, which can be wider than the row.
+    #[test]
+    fn a_cluster_wider_than_a_row_is_broken() {
+        for (spans, columns, expected) in [
+            (&[" ", "🏻"][..], 2, &[" ", "🏻"][..]),
+            (&[" ", "🏻"], 3, &[" 🏻"]),
+            (&["a🏻b"], 2, &["a", "🏻", "b"]),
+            (&["a🏻b"], 3, &["a🏻", "b"]),
+            (&["日🏻🏻", "x"], 3, &["日", "🏻", "🏻x"]),
+            (&["👍🏻👍🏻"], 2, &["👍🏻", "👍🏻"]),
+        ] {
+            assert_eq!(rows(spans, columns), expected, "{spans:?} in {columns}");
+        }
+    }
+
     proptest! {
         #[test]
         fn rows_fit_and_lose_nothing(text in ".{0,80}", lead in ".{0,5}", columns in 2_usize..20) {
@@ -175,7 +214,7 @@ mod tests {
             for row in &rows {
                 let indent = if row.start > 0 { styled.indent_in(columns) } else { 0 };
                 let taken = width(styled.text().get(row.clone()).unwrap());
-                prop_assert!(taken + indent <= columns || columns - indent < 2, "{:?}", row);
+                prop_assert!(taken + indent <= columns, "{:?}", row);
             }
         }
     }
