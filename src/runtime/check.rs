@@ -65,10 +65,8 @@ pub(super) fn labels(process: &Process) -> Result<Vec<(&'static str, String)>, R
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let mut labels = Vec::new();
     if let Some(profile) = given(process.apparmor_profile()) {
-        if has_apparmor() {
-            let own = Path::new("/proc/self/attr/apparmor/exec");
-            let file = if files::exists(own) { "attr/apparmor/exec" } else { "attr/exec" };
-            labels.push((file, format!("exec {profile}")));
+        if let Some(file) = apparmor(Path::new("/sys/module"), Path::new("/proc/self/attr")) {
+            labels.push((file, format!("{TO_PROFILE}{profile}")));
         } else if profile != "unconfined" {
             let reason =
                 format_args!("process.apparmorProfile {profile}: this machine has no AppArmor");
@@ -85,9 +83,21 @@ pub(super) fn labels(process: &Process) -> Result<Vec<(&'static str, String)>, R
     Ok(labels)
 }
 
-fn has_apparmor() -> bool {
-    files::read_text(Path::new("/sys/module/apparmor/parameters/enabled"))
-        .is_ok_and(|text| text.starts_with('Y'))
+/// What comes before a profile of `AppArmor` where the kernel takes one (`aa_change_onexec(2)`).
+pub(super) const TO_PROFILE: &str = "exec ";
+
+/// Gives the file of `/proc/self` that takes a profile of `AppArmor`; `None` where that is not part of the kernel, or not active: then its files are
+/// there (since Linux 5.8), and cannot be read.
+fn apparmor(modules: &Path, attributes: &Path) -> Option<&'static str> {
+    let enabled = files::read_text(&modules.join("apparmor/parameters/enabled")).ok()?;
+    let own = attributes.join("apparmor");
+    let (place, file) = if files::exists(&own) {
+        (own, "attr/apparmor/exec")
+    } else {
+        (attributes.to_owned(), "attr/exec")
+    };
+    let is_active = enabled.starts_with('Y') && files::read_text(&place.join("current")).is_ok();
+    is_active.then_some(file)
 }
 
 /// Tells whether this machine has `SELinux`.
@@ -163,6 +173,33 @@ mod tests {
         ] {
             assert_eq!(version(text).is_ok(), is_fine, "{text}");
         }
+    }
+
+    #[test]
+    fn apparmor_counts_where_it_is_active() {
+        let folder = tempfile::tempdir().unwrap();
+        let (modules, attributes) = (folder.path().join("module"), folder.path().join("attr"));
+        let found = || apparmor(&modules, &attributes);
+        assert_eq!(found(), None);
+        let parameters = modules.join("apparmor/parameters");
+        for dir in [&modules, &modules.join("apparmor"), &parameters, &attributes] {
+            files::make_dir(dir).unwrap();
+        }
+        files::make_dir(&attributes.join("apparmor")).unwrap();
+        files::write(&parameters.join("enabled"), "Y\n").unwrap();
+        // Compiled in, and not active: what the kernel answers with EINVAL, a directory does with EISDIR.
+        files::make_dir(&attributes.join("apparmor/current")).unwrap();
+        assert_eq!(found(), None);
+        files::remove_dir(&attributes.join("apparmor/current")).unwrap();
+        files::write(&attributes.join("apparmor/current"), "unconfined\n").unwrap();
+        assert_eq!(found(), Some("attr/apparmor/exec"));
+        files::write(&parameters.join("enabled"), "N\n").unwrap();
+        assert_eq!(found(), None);
+        // As before Linux 5.8.
+        files::remove_tree(&attributes.join("apparmor")).unwrap();
+        files::write(&parameters.join("enabled"), "Y\n").unwrap();
+        files::write(&attributes.join("current"), "unconfined\n").unwrap();
+        assert_eq!(found(), Some("attr/exec"));
     }
 
     #[test]

@@ -67,6 +67,11 @@ pub enum InitError {
         /// Why.
         cause: Cause,
     },
+    /// The kernel knows no such profile of `AppArmor`.
+    #[error(
+        "process.apparmorProfile {0}: no such profile is loaded (aa-status lists those that are)"
+    )]
+    Profile(String),
     /// Setting host or domain name.
     #[error("cannot set the host name: {0}")]
     HostName(Cause),

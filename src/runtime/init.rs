@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Admission, Gate as ProgramGate, InitError, devices,
+    Admission, Gate as ProgramGate, InitError, check, devices,
     error::Step as _,
     hooks::{AtStart, InnerHooks},
     namespaces::Namespaces,
@@ -12,7 +12,7 @@ use super::{
     rootfs::{self, Built},
 };
 use crate::sys::{
-    cgroup::Cgroup, channel::Channel, files, mount, mount::Attributes, namespace, program,
+    SysError, cgroup::Cgroup, channel::Channel, files, mount, mount::Attributes, namespace, program,
 };
 
 /// Runs in the child, which joins `group` unless it was born in it; returns its exit code if the program could not be executed, after having told why.
@@ -111,8 +111,13 @@ fn run_hooks(hooks: Option<InnerHooks>, channel: &Channel) -> Result<AtStart, In
 /// Writes attributes of this process while the host's `/proc` is still there.
 pub(super) fn set_attributes(attributes: &[(&'static str, String)]) -> Result<(), InitError> {
     for (name, value) in attributes {
-        files::write(&Path::new("/proc/self").join(name), value)
-            .step(|cause| InitError::Attribute { name: (*name).to_owned(), cause })?;
+        let set = files::write(&Path::new("/proc/self").join(name), value);
+        match value.strip_prefix(check::TO_PROFILE) {
+            Some(profile) if set.as_ref().is_err_and(SysError::is_not_found) => {
+                return Err(InitError::Profile(profile.to_owned()));
+            }
+            _ => set.step(|cause| InitError::Attribute { name: (*name).to_owned(), cause })?,
+        }
     }
     Ok(())
 }
