@@ -58,7 +58,7 @@ use crate::{
     model::{Container, ContainerId, Network, Timestamp},
     network::Place,
     store::Layout,
-    sys::SysError,
+    sys::{SysError, process::ProcessId},
 };
 
 /// The name (`argv[0]`) under which the binary is a monitor.
@@ -97,6 +97,8 @@ pub struct Launch {
     pub container: Container,
     /// Its spec.
     pub spec: Spec,
+    /// The first processes of those whose namespaces its spec names by their numbers.
+    pub neighbours: Vec<ProcessId>,
     /// The layers' directories, topmost first.
     pub lowers: Vec<PathBuf>,
     /// The directory of its changes.

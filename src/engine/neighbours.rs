@@ -3,15 +3,18 @@
 use std::{borrow::Cow, path::PathBuf};
 
 use super::{Engine, EngineError, ErrorKind, Result, spec::Around};
-use crate::model::{Container, ContainerId, CreateContainer, Ipc, NetworkMode, Sharing, State};
+use crate::{
+    model::{Container, ContainerId, CreateContainer, Ipc, NetworkMode, Sharing, State},
+    sys::process::ProcessId,
+};
 
 /// What [`Around`] borrows.
 #[derive(Debug)]
 pub(super) struct Neighbours {
     etc: PathBuf,
-    pid_of: Option<i32>,
-    ipc_of: Option<i32>,
-    network_of: Option<i32>,
+    pid_of: Option<ProcessId>,
+    ipc_of: Option<ProcessId>,
+    network_of: Option<ProcessId>,
     is_rootless: bool,
 }
 
@@ -20,10 +23,15 @@ impl Neighbours {
         Around {
             etc: &self.etc,
             is_rootless: self.is_rootless,
-            pid_of: self.pid_of,
-            ipc_of: self.ipc_of,
-            network_of: self.network_of,
+            pid_of: self.pid_of.map(|process| process.pid),
+            ipc_of: self.ipc_of.map(|process| process.pid),
+            network_of: self.network_of.map(|process| process.pid),
         }
+    }
+
+    /// Lists the first processes of those whose namespaces are joined.
+    pub(super) fn processes(&self) -> Vec<ProcessId> {
+        [self.pid_of, self.ipc_of, self.network_of].into_iter().flatten().collect()
     }
 }
 
@@ -93,7 +101,7 @@ impl Engine {
         })
     }
 
-    fn first_process(&self, container: &Container, id: &str) -> Result<i32> {
+    fn first_process(&self, container: &Container, id: &str) -> Result<ProcessId> {
         let stopped = |name: &str| {
             EngineError::new(
                 ErrorKind::Conflict,
@@ -110,7 +118,6 @@ impl Engine {
             let Some(other) = records.container(id)? else { return Err(stopped(&short)) };
             let init = records.processes(id)?.and_then(|processes| processes.init);
             init.filter(|init| matches!(other.state, State::Running { .. }) && init.is_alive())
-                .map(|init| init.pid)
                 .ok_or_else(|| stopped(other.name.as_str()))
         })
     }

@@ -93,13 +93,15 @@ impl Engine {
         let overlay = image::overlay(self.layout(), image, container.id)?;
         let generated = self.layout().container_run(container.id);
         files::make_private_dir(&generated)?;
+        let neighbours = self.neighbours(&container)?;
         Ok(Launch {
             spec: spec::build(
                 runtime::default_spec(self.is_rootless()),
                 &container,
                 &self.holding(&container.config.resources).0,
-                &self.neighbours(&container)?.around(),
+                &neighbours.around(),
             )?,
+            neighbours: neighbours.processes(),
             lowers: overlay.lowers,
             upper: overlay.upper,
             work: overlay.work,

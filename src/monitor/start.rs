@@ -117,6 +117,7 @@ pub(super) fn begin(
         has_reaper: config.isolation.init,
         preserved: 0,
     })?;
+    refuse_strangers(&launch.neighbours)?;
     marks.push(mark(Step::Clone));
     Ok(Begun { created, admission, group, streams, seccomp })
 }
@@ -224,6 +225,15 @@ fn shared_memory(launch: &Launch) -> Result<Vec<(String, Mount)>, StartFailure> 
         return Err(StartFailure::new("the other container has no shared memory to be shared"));
     }
     Ok(vec![(SHARED_MEMORY.to_owned(), copy)])
+}
+
+/// Makes sure, once their namespaces are open, that they were those of these processes: a number whose process has ended can be anybody's by now, and the
+/// namespaces the host's.
+fn refuse_strangers(neighbours: &[ProcessId]) -> Result<(), StartFailure> {
+    if neighbours.iter().all(ProcessId::is_alive) {
+        return Ok(());
+    }
+    Err(StartFailure::new(&"a container that it shares namespaces with has ended meanwhile"))
 }
 
 /// Says that a step is over now.
@@ -370,6 +380,15 @@ mod tests {
             let failure = StartFailure::from(error);
             assert_eq!((failure.message, failure.exit_code), (message, exit_code));
         }
+    }
+
+    #[test]
+    fn namespaces_of_a_number_that_was_reused_are_not_joined() {
+        let own = ProcessId::current().unwrap();
+        assert_eq!(refuse_strangers(&[]), Ok(()));
+        assert_eq!(refuse_strangers(&[own]), Ok(()));
+        let ended = ProcessId { start: own.start - 1, ..own };
+        assert!(refuse_strangers(&[own, ended]).unwrap_err().message.contains("has ended"));
     }
 
     #[test]
