@@ -39,6 +39,7 @@ mod listing;
 mod making;
 mod networks;
 mod output;
+mod plain;
 mod prune;
 mod registries;
 mod restore;

@@ -9,6 +9,7 @@ use super::{
     arguments::EventOptions,
     filter::{Filters, fits_name},
     output,
+    plain::plain,
     template::Format,
 };
 use crate::{
@@ -112,7 +113,8 @@ fn tell(event: &Event, format: Option<&Format>) -> Result<()> {
     let pairs = actor.attributes.iter().map(|(key, value)| format!("{key}={value}"));
     let particulars = pairs.collect::<Vec<_>>().join(", ");
     let time = event.time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ");
-    output::line(format!("{time} {kind} {action} {} ({particulars})", actor.id));
+    let line = format!("{time} {kind} {action} {} ({particulars})", actor.id);
+    output::line(plain(&line));
     Ok(())
 }
 

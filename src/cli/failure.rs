@@ -2,14 +2,15 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind as Wrong};
 
-use super::{arguments::with_purpose, later, output};
+use super::{arguments::with_purpose, later, output, plain::plain};
 use crate::engine::{EngineError, ErrorKind};
 
 /// Tells a failure on standard error and gives its exit code: 126 and 127 when a program cannot be executed or is not there, 125
 /// when a container could not be made or started, 130 when it was cancelled,
 /// else 1, as Docker.
 pub(super) fn report(error: &EngineError, starts_container: bool) -> u8 {
-    output::error_line(format!("estiba: {error}"));
+    // One line, whatever it tells of.
+    output::error_line(plain(&format!("estiba: {error}")));
     if let ErrorKind::InUse { dependents } = error.kind() {
         for dependent in dependents {
             output::error_line(format!(

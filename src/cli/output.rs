@@ -8,6 +8,8 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::plain::plain;
+
 /// Prints a line on standard output.
 pub(super) fn line(text: impl AsRef<str>) {
     bytes(format!("{}\n", text.as_ref()).as_bytes());
@@ -41,5 +43,8 @@ pub(super) fn error_bytes(bytes: &[u8]) {
 
 /// Prints a line on standard error.
 pub(super) fn error_line(text: impl AsRef<str>) {
-    eprintln!("{}", text.as_ref());
+    // It may tell of what others wrote, like the name of a program.
+    for line in text.as_ref().split('\n') {
+        eprintln!("{}", plain(line));
+    }
 }

@@ -1,24 +1,29 @@
-//! Tables for people, laid out as Docker's (Go's `tabwriter`): columns as wide as their widest cell, three spaces apart.
+//! Tables for people, laid out as Docker's (Go's `tabwriter`): columns as wide as their widest cell, three spaces apart. No cell does anything to a terminal.
+
+use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr as _;
+
+use super::plain::plain;
 
 /// The space between two columns.
 const GAP: usize = 3;
 
 /// Lays out rows under a head; no line ends in spaces.
 pub(super) fn layout(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: Vec<&str> = head.to_vec();
-    let rows = rows.iter().map(|row| row.iter().map(String::as_str).collect());
+    let head = head.iter().map(|&cell| Cow::Borrowed(cell)).collect();
+    let rows = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect());
     laid_out(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
 /// Lays out lines whose cells are separated by tabs.
 pub(super) fn align(lines: &[String]) -> String {
-    let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.split('\t').collect()).collect();
+    let lines: Vec<Vec<_>> =
+        lines.iter().map(|line| line.split('\t').map(plain).collect()).collect();
     laid_out(&lines)
 }
 
-fn laid_out(lines: &[Vec<&str>]) -> String {
+fn laid_out(lines: &[Vec<Cow<'_, str>>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for line in lines {
         for (column, cell) in line.iter().enumerate() {
@@ -50,10 +55,11 @@ mod tests {
         let rows = [
             vec!["web".into(), "debian:12".into(), String::new()],
             vec!["日本".into(), "x".into(), "y".into()],
+            vec!["a\u{1b}[2J\nb".into(), String::new(), String::new()],
         ];
         assert_eq!(
             layout(&["NAME", "IMAGE", "PORTS"], &rows),
-            "NAME   IMAGE       PORTS\nweb    debian:12\n日本   x           y\n"
+            "NAME            IMAGE       PORTS\nweb             debian:12\n日本            x           y\na\\u{1b}[2J\\nb\n"
         );
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         Surroundings,
         arguments::{CopyOptions, ExportOptions, OneContainer},
         output,
+        plain::plain,
     },
     engine::{self, CopyOptions as Manner, Engine, EngineError, ErrorKind, Result, Side},
     model::Change,
@@ -83,6 +84,8 @@ pub(super) fn diff(engine: &Engine, options: &OneContainer) -> Result<u8> {
             Change::Removed => "D",
             Change::Changed | Change::Unchanged => "C",
         };
+        // Programs read the names as they are.
+        let path = if io::stdout().is_terminal() { plain(&path) } else { path.as_str().into() };
         output::line(format!("{letter} {path}"));
     }
     Ok(0)
