@@ -16,6 +16,7 @@
 //! | `reading` | documents of callers, and what is not understood of them |
 //! | `bundle`, `create`, `exec` | from a bundle or a process to one that runs |
 //! | `console`, `foreground` | terminals: handed over, or copied to the caller's |
+//! | `pidfd_socket` | processes that are handed over |
 //! | `lifecycle` | start, kill, delete, pause, resume |
 //! | `resources` | limits, by spec and by flag |
 //! | `listing`, `events`, `features`, `template` | what is printed or written |
@@ -33,6 +34,7 @@ mod foreground;
 mod lifecycle;
 mod listing;
 mod output;
+mod pidfd_socket;
 mod reading;
 mod record;
 mod resources;

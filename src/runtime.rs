@@ -101,7 +101,7 @@ pub use self::{
     error::{Cause, InitError},
     join::exec,
     mounts::mount_options,
-    rdt::class_of_service,
+    rdt::{change_class, class_of_service},
     resources::{cgroup_name, resources, resources_of_new},
     setup::{Admission, ExecSetup, Gate, Rootfs, Setup, Stdio, Tether, User},
 };
@@ -366,6 +366,11 @@ impl Created {
 }
 
 impl Ready {
+    /// Gives its pidfd.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.child.pidfd()
+    }
+
     /// Lets it wait at its gate alone, also when this process ends; gives its pidfd.
     ///
     /// # Errors

@@ -196,6 +196,7 @@ impl Ward {
             (Some(streams), stdio)
         };
         let user = request.user.as_ref().unwrap_or(&container.config.user);
+        let group = self.held.cgroup.as_ref().map(|group| group.beside(self.init.pid));
         let running = runtime::exec(ExecSetup {
             init: self.init,
             pidfd: init.pidfd(),
@@ -206,7 +207,7 @@ impl Ward {
                 groups: container.config.security.groups.clone(),
             },
             stdio,
-            cgroup: self.held.cgroup.as_ref(),
+            cgroup: group.as_ref(),
             class: None,
             seccomp: self.seccomp.as_ref(),
             tether: Tether::Parent,

@@ -167,6 +167,9 @@ pub(super) struct Creation {
     /// A file to write the number of the first process to
     #[arg(long)]
     pub(super) pid_file: Option<PathBuf>,
+    /// A socket that the first process is sent to, as a pidfd
+    #[arg(long)]
+    pub(super) pidfd_socket: Option<PathBuf>,
     /// Refused: the root of the host would stay within reach
     #[arg(long)]
     pub(super) no_pivot: bool,
@@ -203,6 +206,12 @@ pub(super) struct Exec {
     /// A file to write the number of the process to
     #[arg(long)]
     pub(super) pid_file: Option<PathBuf>,
+    /// A socket that the process is sent to, as a pidfd
+    #[arg(long)]
+    pub(super) pidfd_socket: Option<PathBuf>,
+    /// The control group it joins: [CONTROLLER[,CONTROLLER...]:]PATH, below that of the container
+    #[arg(long)]
+    pub(super) cgroup: Vec<String>,
     /// A file with the process, as JSON
     #[arg(short, long)]
     pub(super) process: Option<PathBuf>,
@@ -287,6 +296,18 @@ pub(super) struct Update {
     pub(super) memory_swap: Option<i64>,
     #[arg(long, allow_hyphen_values = true)]
     pub(super) pids_limit: Option<i64>,
+    /// The share of the third-level cache (Intel RDT)
+    #[arg(long)]
+    pub(super) l3_cache_schema: Option<String>,
+    /// The share of memory bandwidth (Intel RDT)
+    #[arg(long)]
+    pub(super) mem_bw_schema: Option<String>,
+    /// Ignored with a warning: kernels have no such limit any more
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub(super) kernel_memory: Option<String>,
+    /// The same
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub(super) kernel_memory_tcp: Option<String>,
     pub(super) id: String,
 }
 
@@ -344,6 +365,9 @@ mod tests {
             "--root /r events --stats a",
             "--root /r update --resources - a",
             "--root /r update --memory-swap -1 --memory 3 a",
+            "update --kernel-memory 5m --kernel-memory-tcp -1 --l3-cache-schema L3:0=f --mem-bw-schema MB:0=20 a",
+            "create --pidfd-socket /s a",
+            "exec --cgroup cpu,memory:x --cgroup pids:y --pidfd-socket /s a true",
             "--root /r list -f json",
             "--cgroup-manager cgroupfs run --config /c -d a",
             "exec -t -u 1:2 -e A=b -g 3 -c CAP_KILL --cwd / a sh -c id",

@@ -86,7 +86,8 @@ impl Console {
     }
 }
 
-fn connect(path: &Path) -> Result<UnixStream, Failure> {
+/// Connects to a socket of the caller.
+pub(super) fn connect(path: &Path) -> Result<UnixStream, Failure> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
     else {
         return Err(Failure::new(format!("{} is no socket", path.display())));

@@ -14,6 +14,7 @@ use super::{
     foreground::{self, Signals},
     lifecycle,
     listing::state_for_hooks,
+    pidfd_socket::PidfdSocket,
     record::{Place, Record, replace},
     resources,
 };
@@ -203,22 +204,29 @@ pub(super) fn keyring(id: &str) -> String {
     format!("_ses.{id}")
 }
 
+/// Leaves out the capabilities that cannot be had, and says so.
+fn leave_out_ungrantable(context: &Context<'_>, spec: &mut Spec) -> Result<(), Failure> {
+    let taken = runtime::take_out_ungrantable(spec)?;
+    if !taken.is_empty() {
+        let names = taken.iter().map(|name| format!("CAP_{name}")).collect::<Vec<_>>().join(", ");
+        context.log.warn(&format!("left out of the capabilities: {names}"));
+    }
+    Ok(())
+}
+
 fn make(
     context: &Context<'_>,
     options: &Creation,
     mut bundle: Bundle,
     is_detached: bool,
 ) -> Result<Made, Failure> {
-    let taken = runtime::take_out_ungrantable(&mut bundle.spec)?;
-    if !taken.is_empty() {
-        let names = taken.iter().map(|name| format!("CAP_{name}")).collect::<Vec<_>>().join(", ");
-        context.log.warn(&format!("left out of the capabilities: {names}"));
-    }
+    leave_out_ungrantable(context, &mut bundle.spec)?;
     let process = bundle.spec.process().clone();
     let process = process.ok_or_else(|| Failure::new("config.json: it has no process"))?;
     let has_terminal = process.terminal() == Some(true);
     let console =
         Console::choose(context, has_terminal, is_detached, options.console_socket.as_ref())?;
+    let socket = PidfdSocket::connect(context, options.pidfd_socket.as_ref())?;
     let mut draft = Draft::begin(context, &options.id)?;
     if !options.no_new_keyring {
         program::join_keyring(&keyring(&options.id))?;
@@ -265,6 +273,7 @@ fn make(
     if let Some(path) = &options.pid_file {
         replace(&context.absolute(path), ready.process.pid.to_string().as_bytes())?;
     }
+    socket.send(ready.pidfd())?;
     let pidfd = ready.release()?;
     let container = draft.complete(record);
     let container = container.ok_or_else(|| Failure::new("the container was given up"))?;

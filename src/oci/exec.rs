@@ -1,5 +1,7 @@
 //! A further program in a container.
 
+use std::{collections::BTreeMap, os::fd::AsFd as _, path::PathBuf};
+
 use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, Spec};
 
 use super::{
@@ -11,12 +13,13 @@ use super::{
     create::{filter, keyring},
     foreground::{self, Signals},
     listing::state_for_hooks,
+    pidfd_socket::PidfdSocket,
     reading,
     record::replace,
 };
 use crate::{
     runtime::{self, ExecSetup, Tether, User},
-    sys::{files, program, spawn},
+    sys::{cgroup::Cgroup, files, pidfd, program, spawn},
 };
 
 /// The exit code when the program could not be started.
@@ -59,10 +62,11 @@ fn start(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
     }
     let state = state_for_hooks(&container.record, Status::Running, init.pid);
     let seccomp = filter(&spec, state)?;
-    let cgroup = container.cgroup();
+    let cgroup = group(&container, init.pid, &options.cgroup)?;
+    let socket = PidfdSocket::connect(context, options.pidfd_socket.as_ref())?;
     let running = runtime::exec(ExecSetup {
         init,
-        pidfd: std::os::fd::AsFd::as_fd(&init_pidfd),
+        pidfd: init_pidfd.as_fd(),
         spec: &spec,
         process: &process,
         user: User::FromSpec,
@@ -73,14 +77,53 @@ fn start(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
         tether: Tether::None,
         preserved,
     })?;
-    let terminal = console.deliver(running.terminal, &process)?;
-    if let Some(path) = &options.pid_file {
-        replace(&context.absolute(path), running.process.pid.to_string().as_bytes())?;
-    }
+    let delivered = console.deliver(running.terminal, &process).and_then(|terminal| {
+        socket.send(running.pidfd.as_fd())?;
+        if let Some(path) = &options.pid_file {
+            replace(&context.absolute(path), running.process.pid.to_string().as_bytes())?;
+        }
+        Ok(terminal)
+    });
+    // A program that its caller does not know of would have nobody.
+    let terminal = delivered.inspect_err(|_cause| pidfd::kill_and_reap(&running.pidfd))?;
     match signals {
         None => Ok(0),
         Some(signals) => foreground::stay(&signals, &running.pidfd, terminal.as_ref()),
     }
+}
+
+/// Gives the control group of a program: that of the first process unless it is told another one.
+fn group(container: &Container, first: i32, asked: &[String]) -> Result<Option<Cgroup>, Failure> {
+    let (group, places) = (container.cgroup(), places(asked)?);
+    if places.is_empty() {
+        return Ok(group.map(|group| group.beside(first)));
+    }
+    let none = || Failure::new("--cgroup: the container has no control group");
+    Ok(Some(group.ok_or_else(none)?.below(&places)?))
+}
+
+/// Reads where a program is to be: `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH` as often as one likes.
+fn places(texts: &[String]) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let wrong = |text: &str, why: &str| Failure::new(format!("--cgroup {text:?}: {why}"));
+    let mut places = BTreeMap::new();
+    for text in texts {
+        let (controllers, path) = text.split_once(':').unwrap_or(("", text));
+        if path.contains(':') {
+            return Err(wrong(text, "there is more than one colon"));
+        }
+        if texts.len() > 1 && !text.contains(':') {
+            return Err(wrong(text, "of several, each names its controllers"));
+        }
+        for controller in controllers.split(',') {
+            if controller.is_empty() && text.contains(':') {
+                return Err(wrong(text, "a controller has no name"));
+            }
+            if places.insert(controller.to_owned(), PathBuf::from(path)).is_some() {
+                return Err(wrong(text, &format!("{controller} is named twice")));
+            }
+        }
+    }
+    Ok(places)
 }
 
 /// Gives what is to be executed: a file says all, or flags change the container's own process.
@@ -217,6 +260,29 @@ mod tests {
             "0x0",
         ] {
             assert!(numbers(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn control_groups_are_named_by_controller_or_all_at_once() {
+        let read = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+            let places = places(&texts).map_err(|failure| format!("{failure:?}"))?;
+            let shown = places.iter().map(|(one, path)| format!("{one}:{}", path.display()));
+            Ok::<_, String>(shown.collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(read(&[]).unwrap(), "");
+        assert_eq!(read(&["a/b"]).unwrap(), ":a/b");
+        assert_eq!(read(&["cpu,memory:a", "pids:/b"]).unwrap(), "cpu:a memory:a pids:/b");
+        for wrong in [
+            &["a", "b"][..],
+            &["cpu:a", "b"],
+            &["cpu:a:b"],
+            &[":a"],
+            &["cpu,:a"],
+            &["cpu:a", "cpu:b"],
+        ] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }
 

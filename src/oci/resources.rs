@@ -2,7 +2,7 @@
 
 use std::{io::Read as _, path::Path};
 
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxIntelRdt, LinuxResources};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     runtime::{
-        resources,
+        change_class, resources,
         systemd::{self, Scope},
     },
     sys::{
@@ -43,6 +43,9 @@ pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Fail
     if container.status() == Status::Stopped {
         return Err(Failure::new("container not running"));
     }
+    if options.kernel_memory.is_some() || options.kernel_memory_tcp.is_some() {
+        context.log.warn("--kernel-memory, --kernel-memory-tcp: kernels have no such limit any more; they change nothing");
+    }
     let wanted = match options.resources.as_deref() {
         None => by_flags(options),
         Some(path) => {
@@ -61,12 +64,27 @@ pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Fail
     let text = without_zeros(wanted).to_string();
     let wanted: LinuxResources = reading::document(text.as_bytes(), "limits", &context.log)?;
     let limits = resources(&wanted)?;
+    let shares = shares(options);
+    if let Some(shares) = &shares {
+        change_class(container.record.class.as_ref(), shares)?;
+    }
     if let Some(scope) = &container.record.scope {
         scope.update(&mut systemd::connect(&context.around.bus)?, &limits)?;
     }
     apply(container.cgroup().as_ref(), &limits)?;
-    remember(&container, &wanted)?;
+    remember(&container, &wanted, shares)?;
     Ok(0)
+}
+
+/// Gives what is asked of the class of service.
+fn shares(options: &Update) -> Option<LinuxIntelRdt> {
+    let (cache, memory) = (&options.l3_cache_schema, &options.mem_bw_schema);
+    if cache.is_none() && memory.is_none() {
+        return None;
+    }
+    let mut shares = LinuxIntelRdt::default();
+    shares.set_l3_cache_schema(cache.clone()).set_mem_bw_schema(memory.clone());
+    Some(shares)
 }
 
 /// Leaves out what is 0 or empty, which callers write for what is to stay as it is.
@@ -115,9 +133,21 @@ fn by_flags(options: &Update) -> Value {
 }
 
 /// Writes into the copy of the config what holds now.
-fn remember(container: &Container, wanted: &LinuxResources) -> Result<(), Failure> {
+fn remember(
+    container: &Container,
+    wanted: &LinuxResources,
+    shares: Option<LinuxIntelRdt>,
+) -> Result<(), Failure> {
     let mut spec = container.place.spec()?;
     let mut linux = spec.linux().clone().unwrap_or_default();
+    if let (Some(shares), Some(mut now)) = (shares, linux.intel_rdt().clone()) {
+        let merged =
+            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+        let cache = merged(shares.l3_cache_schema(), now.l3_cache_schema());
+        let memory = merged(shares.mem_bw_schema(), now.mem_bw_schema());
+        now.set_l3_cache_schema(cache).set_mem_bw_schema(memory);
+        linux.set_intel_rdt(Some(now));
+    }
     let mut now = linux.resources().clone().unwrap_or_default();
     if wanted.memory().is_some() {
         now.set_memory(*wanted.memory());

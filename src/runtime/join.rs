@@ -14,7 +14,7 @@ use super::{
     protocol::{Report, await_execution, say},
 };
 use crate::sys::{
-    cgroup::Cgroup, channel::Channel, clone, namespace, pidfd, process::ProcessId, program,
+    cgroup::Cgroup, channel::Channel, clone, namespace, process::ProcessId, program,
     resctrl::Class, root::Root,
 };
 
@@ -32,12 +32,8 @@ pub fn exec(setup: ExecSetup<'_>) -> Result<Running, RuntimeError> {
     let namespaces = namespaces(setup.spec);
     let (channel, theirs) = Channel::pair()?;
     let container = setup.pidfd;
-    let cgroup = setup.cgroup.map(|cgroup| match pidfd::number(container) {
-        Some(first) => cgroup.beside(first),
-        None => cgroup.clone(),
-    });
-    let target = cgroup.as_ref().and_then(Cgroup::clone_target);
-    let control = cgroup.as_ref().filter(|_| target.is_none());
+    let target = setup.cgroup.and_then(Cgroup::clone_target);
+    let control = setup.cgroup.filter(|_| target.is_none());
     let late = Groups { control, class: setup.class };
     let body = move || run(execution, late, container, namespaces, &theirs);
     let group = target.as_ref().map(OwnedFd::as_fd);

@@ -20,6 +20,18 @@ pub fn class_of_service(spec: &Spec, id: &str) -> Result<Option<Class>, RuntimeE
     below(&root, asked, id).map(Some)
 }
 
+/// Gives the class of a running container other shares; what is not mentioned stays.
+///
+/// # Errors
+/// As [`class_of_service`]; when the container has none.
+pub fn change_class(class: Option<&Class>, asked: &LinuxIntelRdt) -> Result<(), RuntimeError> {
+    let lines = lines(asked)?;
+    let class = class.ok_or_else(|| unfit("the container has no class of service of its own"))?;
+    // Only for the reason that it gives: without it the class would not be there.
+    let root = resctrl::mount_point()?.unwrap_or_default();
+    class.set(&root, &lines).map_err(unfit)
+}
+
 fn below(root: &Path, asked: &LinuxIntelRdt, id: &str) -> Result<Class, RuntimeError> {
     let lines = lines(asked)?;
     let name = asked.clos_id().as_deref().filter(|name| !name.is_empty());
@@ -124,6 +136,23 @@ mod tests {
         assert!(other.contains("another schemata"), "{other}");
         made(root, json!({"closID": "/"})).unwrap().join().unwrap();
         assert_eq!(text("tasks"), "0");
+    }
+
+    #[test]
+    fn a_class_is_changed_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let class = made(folder.path(), json!({"l3CacheSchema": "L3:0=7"})).unwrap();
+        let change = |class, asked: Value| {
+            change_class(class, &serde_json::from_value(asked).unwrap())
+                .map_err(|error| error.to_string())
+        };
+        let asked = json!({"l3CacheSchema": "L3:0=3", "memBwSchema": "MB:0=50"});
+        change(Some(&class), asked.clone()).unwrap();
+        let now = files::read_text(&folder.path().join("me/schemata")).unwrap();
+        assert_eq!(now, "L3:0=3\nMB:0=50\n");
+        assert!(change(None, asked).unwrap_err().contains("no class of service"));
+        let wrong = change(Some(&class), json!({"memBwSchema": "L3:0=3"})).unwrap_err();
+        assert!(wrong.contains("does not start with MB:"), "{wrong}");
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub struct ExecSetup<'a> {
     pub user: User,
     /// Its standard streams.
     pub stdio: Stdio,
-    /// The container's control group.
+    /// The control group that it joins: the container's ([`Cgroup::beside`] its first process), or one below ([`Cgroup::below`]).
     pub cgroup: Option<&'a Cgroup>,
     /// The container's class of service.
     pub class: Option<&'a Class>,

@@ -4,6 +4,7 @@ mod compatible;
 mod escapes;
 mod fields;
 mod groups;
+mod handed;
 mod links;
 mod terminals;
 

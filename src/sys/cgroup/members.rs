@@ -1,9 +1,13 @@
 //! What is in a group: its processes, and the groups below it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Component, Path, PathBuf},
+};
 
-use super::Cgroup;
-use crate::sys::files;
+use super::{Cgroup, group::Group};
+use crate::sys::{Result, SysError, files};
 
 impl Cgroup {
     /// Lists the processes in the group and in those below it.
@@ -32,6 +36,39 @@ impl Cgroup {
         }
         beside
     }
+}
+
+impl Cgroup {
+    /// Gives the groups below these that a process is to join: by the name of a controller a path, which is that of all hierarchies where the name is empty.
+    /// A hierarchy that nothing is said of keeps its group.
+    ///
+    /// # Errors
+    /// A controller that no hierarchy has; a path that leads elsewhere, or to no group.
+    pub fn below(&self, places: &BTreeMap<String, PathBuf>) -> Result<Self> {
+        let mut below = self.clone();
+        for (controller, place) in places {
+            let is_meant = |group: &&mut Group| controller.is_empty() || group.has(controller);
+            let mut meant = below.groups.iter_mut().filter(is_meant).peekable();
+            if meant.peek().is_none() {
+                return Err(absent("enter", controller, "no hierarchy of its has this controller"));
+            }
+            let is_inner = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+            let inner = place.strip_prefix("/").unwrap_or(place);
+            for group in meant {
+                let path = group.path.join(inner);
+                if !inner.components().all(is_inner) || !files::is_dir(&path) {
+                    let reason = "it is no group below that of the container";
+                    return Err(absent("enter control group", place.display(), reason));
+                }
+                group.path = path;
+            }
+        }
+        Ok(below)
+    }
+}
+
+fn absent(action: &'static str, object: impl std::fmt::Display, reason: &str) -> SysError {
+    SysError::new(action, object, io::Error::new(io::ErrorKind::NotFound, reason))
 }
 
 fn hands_down(group: &Path) -> bool {
