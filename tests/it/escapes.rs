@@ -8,4 +8,5 @@ mod mounts;
 mod network;
 mod program;
 mod system;
+mod terminal;
 mod users;
