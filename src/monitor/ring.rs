@@ -49,8 +49,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Makes the file with room for all records; what is not written yet takes no memory either.
+    /// Makes the file with room for all records; what is not written yet takes no memory either. One of an earlier run is not gone on with: its counts
+    /// have nothing to do with those of this one.
     pub(super) fn create(layout: &Layout, id: ContainerId) -> Result<Self> {
+        remove(layout, id)?;
         let path = path(layout, id);
         let file = files::create_new(&path)?;
         file.set_len(LENGTH).at_path("make room in", &path)?;
@@ -68,6 +70,14 @@ impl Writer {
             self.file.write_all_at(&record, coarse(tens))?;
         }
         Ok(())
+    }
+}
+
+/// Takes the file away: it says nothing about now any more. Its absence is no failure.
+pub(super) fn remove(layout: &Layout, id: ContainerId) -> Result<()> {
+    match files::remove_file(&path(layout, id)) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
     }
 }
 
@@ -277,6 +287,19 @@ mod tests {
         assert_eq!(reader.latest(now + Duration::from_secs(9)), None);
         files::remove_file(&path(&layout, id)).unwrap();
         assert_eq!(reader.latest(now), None);
+    }
+
+    #[test]
+    fn a_run_does_not_go_on_with_the_ring_of_the_one_before() {
+        let (_dir, layout, id) = ring();
+        Writer::create(&layout, id).unwrap().push(&sample(5_000)).unwrap();
+        let before = Reader::open(&layout, id).unwrap();
+        let _writer = Writer::create(&layout, id).unwrap();
+        assert_eq!(before.latest(Duration::from_secs(5)), None);
+        assert_eq!(Reader::open(&layout, id).unwrap().all(), []);
+        remove(&layout, id).unwrap();
+        remove(&layout, id).unwrap();
+        assert!(Reader::open(&layout, id).unwrap_err().is_not_found());
     }
 
     #[test]

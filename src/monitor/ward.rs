@@ -15,6 +15,7 @@ use super::{
     protocol::{Joining, Reply, Request},
     record::{Cause, Ended},
     restart::Rest,
+    ring,
     sampler::Sampler,
     start::Started,
     streams::{Program, Streams},
@@ -261,6 +262,10 @@ impl Ward {
 
     /// Gives everything back, writes down how the container ended, and tells all who wait. What is left is there when it is to start again.
     pub(super) fn end(mut self, mut exit: Exit, watch: &mut Watch) -> Option<Rest> {
+        if self.sampler.take().is_some() {
+            // Between two runs it would tell of the one before; what cannot be removed goes with the directory.
+            drop(ring::remove(&self.launch.layout, self.launch.container.id));
+        }
         let cgroup = self.held.cgroup.as_ref();
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
         if self.launch.container.config.isolation.pid != Sharing::Own

@@ -79,6 +79,20 @@ fn statistics_stand_ready_in_the_ring() {
 }
 
 #[test]
+fn each_run_has_a_ring_of_its_own() {
+    if !is_root() {
+        return skip("what is counted by control group, an ordinary user does not have here");
+    }
+    let host = Host::with_starter();
+    let id = host.ok(&["run", "-d", "--restart", "always", STARTER, "sleep", "2"]);
+    let ring = host.path("run/containers").join(&id).join("statistics");
+    eventually("the first run has one", || ring.exists());
+    eventually("it goes with the run", || !ring.exists());
+    eventually("the next run has one", || ring.exists());
+    host.assert_clean();
+}
+
+#[test]
 fn processes_are_listed_as_the_host_sees_them() {
     let host = Host::with_starter();
     host.ok(&["run", "-d", "--name", "first", STARTER, "sh", "-c", "sleep 1000 & sleep 1001"]);
