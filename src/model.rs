@@ -20,6 +20,7 @@
 //! | `network` | [`Network`], [`Endpoint`], [`NetworkMode`] |
 //! | `event` | [`Event`], [`Subject`], [`Occurrence`] |
 //! | `usage` | [`Usage`], [`Statistics`], [`Sample`], [`Rates`] |
+//! | [`flags`] | values of flags as people write them |
 //! | `timing` | [`Step`], [`Mark`] |
 //! | `units` | sizes and spans of time as people read and write them |
 
@@ -27,6 +28,7 @@ mod analysis;
 mod container;
 mod digest;
 mod event;
+pub mod flags;
 mod health;
 mod id;
 mod image;

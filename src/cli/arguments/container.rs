@@ -17,14 +17,16 @@ pub(in crate::cli) use resources::LimitOptions;
 use security::SecurityOptions;
 
 use super::{
-    ImageChoice,
-    mounts::{self, Source},
+    ImageChoice, mounts,
     values::{DetachKeys, parse_detach_keys},
 };
 use crate::{
     cli::{Surroundings, environment},
     engine::Result,
-    model::{ContainerName, CreateContainer, ExecRequest, Mount, NetworkRequest},
+    model::{
+        ContainerName, CreateContainer, ExecRequest, Mount,
+        flags::{self, Source, network_request},
+    },
 };
 
 /// Headings of the help.
@@ -96,7 +98,7 @@ pub(in crate::cli) struct ContainerOptions {
     #[arg(long = "network", alias = "net", value_name = "NETWORK", help_heading = NAMES)]
     networks: Vec<String>,
     /// Show a directory of the host inside
-    #[arg(short, long = "volume", value_name = "HOST:INSIDE[:ro]", value_parser = mounts::parse_volume, help_heading = FILES)]
+    #[arg(short, long = "volume", value_name = "HOST:INSIDE[:ro]", value_parser = flags::parse_volume, help_heading = FILES)]
     volumes: Vec<Source>,
     /// Mount: type=bind|tmpfs,source=…,target=… and, where wanted, ,readonly or ,tmpfs-size=…
     #[arg(long = "mount", value_name = "SPEC", value_parser = mounts::parse_mount, help_heading = FILES)]
@@ -291,20 +293,6 @@ impl ExecOptions {
     /// Tells whether a terminal is wanted that the caller would type into.
     pub(in crate::cli) const fn wants_typing(&self) -> bool {
         self.tty && self.interactive
-    }
-}
-
-fn network_request(networks: Vec<String>) -> Option<NetworkRequest> {
-    match networks.as_slice() {
-        [] => None,
-        [none] if none == "none" => Some(NetworkRequest::None),
-        [host] if host == "host" => Some(NetworkRequest::Host),
-        [one] if one.starts_with("container:") => {
-            Some(NetworkRequest::Container(one.trim_start_matches("container:").to_owned()))
-        }
-        // Docker's word for the network one gets anyway.
-        [default] if default == "default" => None,
-        _ => Some(NetworkRequest::Named(networks)),
     }
 }
 

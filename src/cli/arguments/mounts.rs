@@ -1,29 +1,13 @@
 //! How `-v`, `--mount` and `--tmpfs` are read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::model::{Mount, MountKind, units};
+use crate::model::{
+    Mount, MountKind,
+    flags::{PROPAGATIONS, Source},
+    units,
+};
 
-/// A mount whose source may still be relative.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Source(Mount);
-
-impl Source {
-    /// Makes a relative source absolute.
-    pub(super) fn below(self, directory: &Path) -> Mount {
-        let Mount { mut kind, target, read_only } = self.0;
-        if let MountKind::Bind { source, .. } = &mut kind
-            && source.is_relative()
-        {
-            // `./x` without the dot, which nobody needs to see in `inspect`.
-            *source = directory.join(&*source).components().collect();
-        }
-        Mount { kind, target, read_only }
-    }
-}
-
-/// How mounts travel (`mount_namespaces(7)`), in Docker's words.
-const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 /// Options of a tmpfs that change how it is mounted, and need no value.
 const TMPFS_WORDS: [&str; 14] = [
     "exec",
@@ -41,35 +25,6 @@ const TMPFS_WORDS: [&str; 14] = [
     "relatime",
     "strictatime",
 ];
-
-/// Reads `HOST:INSIDE[:OPTIONS]`.
-pub(super) fn parse_volume(text: &str) -> Result<Source, String> {
-    let mut parts = text.split(':');
-    let (Some(source), Some(target), access, None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err("write HOST:INSIDE[:ro]; volumes without a host path come later".to_owned());
-    };
-    if !source.starts_with(['/', '.']) {
-        return Err(format!(
-            "named volumes come later; for a directory write a path, like ./{source} or /{source}"
-        ));
-    }
-    let (mut read_only, mut propagation) = (false, String::new());
-    for word in access.into_iter().flat_map(|access| access.split(',')) {
-        match word {
-            "rw" => read_only = false,
-            "ro" => read_only = true,
-            // Labels for SELinux, which Estiba does not set, and what concerns volumes only: the same as without it.
-            "z" | "Z" | "nocopy" | "consistent" | "cached" | "delegated" => {}
-            word if PROPAGATIONS.contains(&word) => word.clone_into(&mut propagation),
-            other => return Err(format!("'{other}' is neither ro nor rw")),
-        }
-    }
-    let source = PathBuf::from(source);
-    let kind = MountKind::Bind { source, create: true, propagation, is_flat: false };
-    Ok(Source(Mount { kind, target: target.to_owned(), read_only }))
-}
 
 /// What is said in a `--mount`.
 #[derive(Debug, Default)]

@@ -7,9 +7,6 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 use crate::model::{DeviceWeight, RestartPolicy, Ulimit, units};
 
-/// The most processors that can be asked for.
-const MOST_CPUS: f64 = 1_000_000.0;
-
 /// How much of a log; a type of its own because clap reads `Option` as "may be left out".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct Tail(pub(in crate::cli) Option<u64>);
@@ -37,11 +34,6 @@ pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
         return Err("a label needs a name: write KEY=VALUE".to_owned());
     }
     Ok((key.to_owned(), value.to_owned()))
-}
-
-/// Reads a size of memory; 0 and -1 mean without limit, and give 0.
-pub(super) fn parse_memory(text: &str) -> Result<u64, String> {
-    if text == "-1" { Ok(0) } else { units::parse_size(text).map_err(|error| error.to_string()) }
 }
 
 /// Reads a size of memory with swap; -1 means any.
@@ -232,22 +224,6 @@ fn seconds(text: &str) -> Option<SignedDuration> {
     Some(SignedDuration::new(whole.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
 }
 
-/// Reads a number of processors as billionths.
-pub(super) fn parse_cpus(text: &str) -> Result<u64, String> {
-    let wrong = || "write a number of processors like 0.5 or 2".to_owned();
-    let cpus: f64 = text.parse().map_err(|_error| wrong())?;
-    // None at all means without limit, as Docker has it.
-    if !(0.0..=MOST_CPUS).contains(&cpus) {
-        return Err(wrong());
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be in range"
-    )]
-    Ok((cpus * 1e9).round() as u64)
-}
-
 /// Reads a restart policy, like `on-failure:3`.
 pub(super) fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
     text.parse().map_err(|error: crate::model::RestartPolicyError| error.to_string())
@@ -277,6 +253,7 @@ pub(super) fn parse_signal(text: &str) -> Result<i32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::flags::{parse_cpus, parse_memory};
 
     #[test]
     fn numbers_that_mean_without_limit_are_read_as_docker_reads_them() {

@@ -3,10 +3,13 @@
 use clap::Args;
 
 use super::super::values::{
-    parse_bytes, parse_cpus, parse_device_count, parse_device_rate, parse_device_weight,
-    parse_memory, parse_memory_swap, parse_pids, parse_swappiness, parse_ulimit,
+    parse_bytes, parse_device_count, parse_device_rate, parse_device_weight, parse_memory_swap,
+    parse_pids, parse_swappiness, parse_ulimit,
 };
-use crate::model::{DeviceRate, DeviceWeight, Rate, Resources, Ulimit};
+use crate::model::{
+    DeviceRate, DeviceWeight, Rate, Resources, Ulimit,
+    flags::{parse_cpus, parse_memory},
+};
 
 /// Limits that can be changed while the container runs: those of `update`, too.
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     cli::arguments::{Arguments, Command},
     model::{
-        HealthCheck, Ipc, Isolation, MountKind, Resources, RestartPolicy, Seccomp, Security,
-        Sharing,
+        HealthCheck, Ipc, Isolation, MountKind, NetworkRequest, Resources, RestartPolicy, Seccomp,
+        Security, Sharing,
     },
 };
 
