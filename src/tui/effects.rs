@@ -92,6 +92,9 @@ impl Performer {
                     Msg::Health(id, engine.health(id).map_err(Failure::from))
                 });
             }
+            Effect::Samples(number, id) => {
+                self.answer(move |engine| Msg::Samples(number, engine.samples(id)));
+            }
             Effect::FollowLogs(number, id) => self.follow_logs(number, id),
             Effect::StopLogs(number) => self.newest_log.store(number, Ordering::Relaxed),
             Effect::Tree(number, subject) => self.list_files(number, subject),

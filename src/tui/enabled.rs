@@ -12,12 +12,18 @@ use crate::model::{State, Verb};
 /// The reason.
 pub(crate) fn enabled(model: &Model, action: Action) -> Result<(), String> {
     match action {
-        Action::StartStop | Action::Restart if !model.list().marks.is_empty() => Ok(()),
+        Action::StartStop | Action::Restart | Action::Pause if !model.list().marks.is_empty() => {
+            Ok(())
+        }
         Action::StartStop => match verb_of(model, |state| state.allows(Verb::Stop)) {
             Some(true) => Ok(()),
             _ => allowed(model, Verb::Start),
         },
         Action::Restart => allowed(model, Verb::Restart),
+        Action::Pause => match verb_of(model, |state| state.allows(Verb::Unpause)) {
+            Some(true) => Ok(()),
+            _ => allowed(model, Verb::Pause),
+        },
         Action::Kill => allowed(model, Verb::Kill),
         Action::Shell => allowed(model, Verb::Exec),
         Action::Attach => allowed(model, Verb::Attach).and_then(|()| has_terminal(model)),
@@ -48,6 +54,10 @@ pub(crate) fn label(model: &Model, action: Action) -> &'static str {
             _ => "start",
         },
         Action::Restart => "restart",
+        Action::Pause => match verb_of(model, |state| state.allows(Verb::Unpause)) {
+            Some(true) => "thaw",
+            _ => "pause",
+        },
         Action::Kill => "kill",
         Action::Shell => "shell",
         Action::Attach => "attach",

@@ -5,6 +5,8 @@
 mod ask;
 mod detail;
 mod facts;
+mod form;
+mod history;
 mod job;
 mod list;
 mod overlay;
@@ -17,9 +19,11 @@ pub(crate) use detail::{Depth, Detail, Listing, Question, Subject, Tab, Zoom};
 pub(crate) use facts::{
     Facts, Sharing, Users, letters, networks_of, rough_age, spaced_size, state_text,
 };
+pub(crate) use form::{Field, Form, FormKind};
+pub(crate) use history::History;
 pub(crate) use job::{Job, phase};
 pub(crate) use list::{ListState, natural};
-pub(crate) use overlay::{DeleteDialog, Field, Form, FormKind, Help, Overlay, Prompt};
+pub(crate) use overlay::{DeleteDialog, Help, Overlay, Prompt};
 pub(crate) use toasts::Toasts;
 
 use super::{
@@ -104,6 +108,8 @@ pub(crate) struct Panels {
     pub(crate) waste: Option<(ImageId, Vec<u64>)>,
     /// The file that lies over everything.
     pub(crate) file: FileView,
+    /// What the container used lately.
+    pub(crate) history: History,
     /// A text.
     pub(crate) text: TextView,
 }
@@ -187,6 +193,7 @@ impl Model {
                 standing: Standing::default(),
                 waste: None,
                 file: FileView::default(),
+                history: History::default(),
                 text: TextView::new(Vec::new()),
             },
             overlays: Vec::new(),

@@ -11,7 +11,7 @@ use crate::{
     engine::{EngineError, ErrorKind, Excerpt, Force, LogLine, Overview, Progress, Shelf},
     model::{
         ContainerId, CreateContainer, CreateNetwork, HealthHistory, ImageId, ImageReference,
-        NetworkId, Readings, Timestamp,
+        NetworkId, Readings, Sample, Timestamp,
     },
 };
 
@@ -48,6 +48,8 @@ pub(crate) enum Msg {
     Progress(u64, Progress),
     /// What a task has to say at its end.
     Told(String),
+    /// What the container of the question with this number used lately, oldest first.
+    Samples(u64, Vec<Sample>),
     /// A task came to its end.
     Finished(u64, Result<(), Failure>),
     /// A visit to a container's terminal came to its end; what to say about it.
@@ -127,6 +129,8 @@ pub(crate) enum Effect {
     Tags(String),
     /// Let a task end before it is done.
     Cancel(u64),
+    /// Ask what a container used lately; the answer carries the number.
+    Samples(u64, ContainerId),
     /// Have the engine do something; the end is told with the number.
     Do(u64, Task),
     /// Lend the terminal to a container.
@@ -148,6 +152,10 @@ pub(crate) enum Task {
     Stop(ContainerId),
     /// Restart a container.
     Restart(ContainerId),
+    /// Make the processes of a container stand still.
+    Pause(ContainerId),
+    /// Let them go on.
+    Unpause(ContainerId),
     /// Send SIGKILL to a container.
     Kill(ContainerId),
     /// Remove containers.

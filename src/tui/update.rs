@@ -18,7 +18,7 @@ pub(crate) use listing::is_in_files;
 
 use super::{
     layout,
-    model::{Key, Model, Overlay, Pane, Tab, state_text},
+    model::{Key, Model, Overlay, Pane, Question, Tab, state_text},
     msg::{Effect, Failure, Msg},
     panes::Tone,
 };
@@ -63,7 +63,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Tags(name, result) => ask::tags(model, &name, result),
         Msg::Progress(job, progress) => jobs::advanced(model, job, progress),
         Msg::Told(words) => say(model, words, Tone::Good),
-        answer @ (Msg::LogLines(..) | Msg::LogEnd(..) | Msg::Tree(..)) => {
+        answer @ (Msg::LogLines(..) | Msg::LogEnd(..) | Msg::Tree(..) | Msg::Samples(..)) => {
             detail::answered(model, answer);
         }
     }
@@ -142,7 +142,14 @@ fn measured(model: &mut Model, readings: Result<BTreeMap<ContainerId, Readings>,
     let was_silent = model.sampled.1;
     model.sampled.1 = false;
     match readings {
-        Ok(readings) => model.facts.measure(readings),
+        Ok(readings) => {
+            if let Some(Question::Stats(id, _)) = &model.detail.asked
+                && let Some(reading) = readings.get(id)
+            {
+                model.panels.history.push(reading.last);
+            }
+            model.facts.measure(readings);
+        }
         Err(failure) => {
             model.facts.forget_usage();
             if was_silent {

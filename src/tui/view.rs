@@ -9,6 +9,7 @@ mod help;
 mod layers;
 mod lists;
 mod paint;
+mod stats;
 mod table;
 
 use ratatui::{Frame, buffer::Buffer};

@@ -144,6 +144,8 @@ fn plainly(engine: &Engine, task: Task) -> Result<()> {
         Task::Start(id) => engine.start(id).map(drop),
         Task::Stop(id) => engine.stop(id, GRACE).map(drop),
         Task::Restart(id) => engine.restart(id, GRACE),
+        Task::Pause(id) => engine.pause(id),
+        Task::Unpause(id) => engine.unpause(id),
         Task::Kill(id) => engine.kill(id, KILL),
         Task::RemoveContainers(ids, force) => {
             ids.into_iter().try_for_each(|id| engine.remove(id, force))

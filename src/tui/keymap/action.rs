@@ -104,12 +104,16 @@ actions! {
     StartStop = "start_stop",
     /// Restarts.
     Restart = "restart",
+    /// Pauses, or lets go on.
+    Pause = "pause",
     /// Kills, after asking.
     Kill = "kill",
     /// Opens a shell inside.
     Shell = "shell",
     /// Attaches.
     Attach = "attach",
+    /// Shows minutes or an hour.
+    Span = "span",
     /// Shows layers stacked, or one alone.
     Stacked = "stacked",
     /// Shows what is not seen any more.
@@ -152,6 +156,8 @@ actions! {
     NextField = "next_field",
     /// Goes to the previous field.
     PrevField = "prev_field",
+    /// Turns a switch on or off.
+    Toggle = "toggle",
 }
 
 impl Action {

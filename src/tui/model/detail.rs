@@ -11,6 +11,8 @@ const SHARE: u16 = 47;
 pub(crate) enum Tab {
     /// What a container writes.
     Logs,
+    /// What a container uses.
+    Stats,
     /// The image of a container.
     Image,
     /// What a container has changed over its image.
@@ -41,6 +43,7 @@ impl Tab {
         match pane {
             Pane::Containers => &[
                 Self::Logs,
+                Self::Stats,
                 Self::Image,
                 Self::Changes,
                 Self::Network,
@@ -59,6 +62,7 @@ impl Tab {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Logs => "Logs",
+            Self::Stats => "Stats",
             Self::Image => "Image",
             Self::Changes => "Changes",
             Self::Network => "Network",
@@ -103,6 +107,8 @@ pub(crate) enum Question {
     Logs(ContainerId, Option<Timestamp>),
     /// Files of an image, or of a container that stands on it.
     Tree(ImageId, Subject),
+    /// What a container used lately, in the run that began then.
+    Stats(ContainerId, Option<Timestamp>),
     /// A text.
     Text(Key, Tab),
 }

@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{Ask, Key, Pane};
+use super::{Ask, Form, Key, Pane};
 use crate::model::ContainerId;
 
 /// Something that lies over the lists.
@@ -37,48 +37,6 @@ pub(crate) struct DeleteDialog {
     pub(crate) targets: Vec<Key>,
     /// The name that has to be typed, as far as it is.
     pub(crate) typed: Input,
-}
-
-/// A form.
-#[derive(Debug)]
-pub(crate) struct Form {
-    /// What it makes.
-    pub(crate) kind: FormKind,
-    /// Its fields.
-    pub(crate) fields: Vec<Field>,
-    /// The field that is typed in.
-    pub(crate) at: usize,
-    /// Why it was not done.
-    pub(crate) trouble: Option<String>,
-    /// The job that is doing it.
-    pub(crate) job: Option<u64>,
-}
-
-/// What a form makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FormKind {
-    /// A container from this image.
-    Container(String),
-    /// A network.
-    Network,
-}
-
-/// A field of a form.
-#[derive(Debug)]
-pub(crate) struct Field {
-    /// What it is for.
-    pub(crate) label: &'static str,
-    /// What it means when left empty, or what it may hold.
-    pub(crate) hint: String,
-    /// What is typed.
-    pub(crate) input: Input,
-}
-
-impl Field {
-    /// Makes an empty field.
-    pub(crate) fn new(label: &'static str, hint: impl Into<String>) -> Self {
-        Self { label, hint: hint.into(), input: Input::default() }
-    }
 }
 
 /// The help.

@@ -1,12 +1,12 @@
 //! Keys in, effects out.
 
 use super::fixture::{
-    blank, container, container_id, frame, image_id, model, network_id, overview, press, running,
-    send, text, type_word,
+    blank, container, container_id, frame, image_id, model, network_id, noon, overview, press,
+    running, send, text, type_word,
 };
 use crate::{
     engine::{Force, Overview},
-    model::{CreateContainer, NetworkRequest},
+    model::{CreateContainer, NetworkRequest, State},
     tui::{
         model::{Model, Pane},
         msg::{Effect, Failure, Guest, Msg, Task},
@@ -181,6 +181,46 @@ fn a_new_container_comes_from_a_small_form() {
     assert_eq!(again.len(), 1);
     send(&mut model, Msg::Finished(2, Ok(())));
     assert!(model.overlays.is_empty());
+}
+
+#[test]
+fn what_the_engine_refuses_is_said_in_the_form_and_nothing_is_lost() {
+    let mut model = model(SIZE);
+    press(&mut model, "2 j n");
+    type_word(&mut model, "web-3");
+    press(&mut model, "tab tab tab tab tab");
+    type_word(&mut model, "4k");
+    let job = match press(&mut model, "enter").as_slice() {
+        [Effect::Do(job, Task::Run(request))] => {
+            assert_eq!(request.resources.memory, Some(4096));
+            *job
+        }
+        other => panic!("{other:?}"),
+    };
+    send(&mut model, Msg::Finished(job, Err(refused("minimum memory limit is 6MB"))));
+    let shown = text(&frame(&mut model));
+    for there in ["minimum memory limit is 6MB", "web-3", "4k", "--name web-3 -m 4k -it debian:12"]
+    {
+        assert!(shown.contains(there), "{there}: {shown}");
+    }
+}
+
+#[test]
+fn p_pauses_and_thaws() {
+    let mut model = model(SIZE);
+    assert_eq!(press(&mut model, "p"), [Effect::Do(1, Task::Pause(container_id(4)))]);
+    let mut world = overview();
+    world.sequence = 8;
+    let cache = world.containers.iter_mut().find(|one| one.id == container_id(4)).unwrap();
+    cache.state = State::Running { started: noon(), paused: true, restarts: 0, health: None };
+    send(&mut model, Msg::Loaded(Ok(world)));
+    assert_eq!(press(&mut model, "p"), [Effect::Do(2, Task::Unpause(container_id(4)))]);
+    // One that is paused already stays so when others are to be.
+    press(&mut model, "space j j space");
+    assert_eq!(press(&mut model, "p"), [Effect::Do(3, Task::Pause(container_id(2)))]);
+    press(&mut model, "esc g j");
+    assert_eq!(press(&mut model, "p"), []);
+    assert_eq!(toast(&model), "pause: it is not running");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{
     ago, blank, container, container_id, exited, frame, image_id, model, noon, overview, press,
-    running, send, text, tree, type_word, usage,
+    running, samples, send, text, tree, type_word, usage,
 };
 use crate::{
     model::State,
@@ -182,6 +182,25 @@ fn usage_is_asked_for_once_a_second_and_not_while_it_is_out() {
     send(&mut model, Msg::Usage(Ok(usage(0))));
     let effects = send(&mut model, Msg::Tick(noon() + second * 2));
     assert!(matches!(effects.as_slice(), [Effect::Sample(_)]));
+}
+
+#[test]
+fn the_history_is_read_once_and_goes_on_with_what_is_measured() {
+    let mut model = model(SIZE);
+    let asked = press(&mut model, "]");
+    assert!(
+        matches!(asked.as_slice(), [Effect::Samples(_, id), Effect::StopLogs(_)] if *id == container_id(4))
+    );
+    let number = model.detail.number;
+    send(&mut model, Msg::Samples(number, samples(true)));
+    let newest = |model: &Model| model.panels.history.newest().unwrap().1.at;
+    assert_eq!(newest(&model), Duration::from_secs(799));
+    assert_eq!(send(&mut model, Msg::Usage(Ok(usage(2)))), [], "it is not read again");
+    assert_eq!(newest(&model), Duration::from_secs(1002));
+    // An answer that comes too late is for another container.
+    press(&mut model, "j j");
+    send(&mut model, Msg::Samples(number, samples(true)));
+    assert_eq!(model.panels.history.newest(), None);
 }
 
 #[test]

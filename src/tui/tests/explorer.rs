@@ -204,7 +204,7 @@ fn two_images_are_compared_until_the_key_is_pressed_again() {
 #[test]
 fn changes_of_a_container_are_listed_again_while_it_runs() {
     let mut model = model(SIZE);
-    press(&mut model, "g ] ] l");
+    press(&mut model, "g ] ] ] l");
     let number = model.detail.number;
     let asked = Effect::Tree(number, Subject::Changes(container_id(4)));
     answer(&mut model);
@@ -230,7 +230,7 @@ fn changes_of_a_container_are_listed_again_while_it_runs() {
 #[test]
 fn only_a_container_that_stands_still_takes_changes_back() {
     let mut model = model(SIZE);
-    press(&mut model, "g ] ] l");
+    press(&mut model, "g ] ] ] l");
     answer(&mut model);
     press(&mut model, "j d");
     assert!(model.overlays.is_empty());
@@ -285,7 +285,7 @@ fn the_explorer_at_both_sizes() {
         press(&mut model, "esc esc j");
         answer(&mut model);
         frames.push_str(&shown(&mut model));
-        press(&mut model, "1 g ] ] l");
+        press(&mut model, "1 g ] ] ] l");
         answer(&mut model);
         frames.push_str(&shown(&mut model));
     }

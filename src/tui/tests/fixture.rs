@@ -10,7 +10,8 @@ use crate::{
     model::{
         ChainId, Change, ChangedEntry, Container, ContainerConfig, ContainerId, DiffId, Digest,
         Endpoint, EntryKind, Exit, HistoryEntry, Image, ImageConfig, ImageId, Layer, LayerEntry,
-        Network, NetworkId, NetworkMode, Readings, Sample, State, Statistics, Timestamp, Usage,
+        Network, NetworkId, NetworkMode, Pressure, Readings, Sample, State, Statistics, Throttling,
+        Timestamp, Usage,
     },
     tui::{
         keymap::Keymap,
@@ -186,6 +187,42 @@ pub(super) fn usage(second: u64) -> BTreeMap<ContainerId, Readings> {
             (container_id(number), Readings { last, before: None })
         })
         .collect()
+}
+
+/// Five minutes of a container: a second apart in the last two, ten before; its use of the processor goes up and down.
+pub(super) fn samples(is_limited: bool) -> Vec<Sample> {
+    let mut cpu = Duration::ZERO;
+    let seconds = (0..18).map(|number| number * 10).chain(180..300);
+    let mut last = 0;
+    let sample = |second: u64| {
+        let share = (second % 40).abs_diff(20) * 2;
+        cpu += Duration::from_millis(share * 10 * (second - last));
+        last = second;
+        let usage = Usage {
+            cpu,
+            memory: (8 + second / 20) << 20,
+            memory_limit: is_limited.then_some(64 << 20),
+            pids: 3,
+        };
+        let statistics = Statistics {
+            usage,
+            received: is_limited.then_some(second * 1500),
+            sent: is_limited.then_some(second * 300),
+            read: Some(4_000_000),
+            written: Some(second * 10_000),
+            throttling: Throttling {
+                periods: if is_limited { second * 10 } else { 0 },
+                throttled: second,
+                time: Duration::from_millis(second * 7),
+            },
+            pressure: is_limited.then(|| Pressure {
+                cpu: Duration::from_millis(second * 120),
+                ..Pressure::default()
+            }),
+        };
+        Sample { at: Duration::from_secs(500 + second), statistics }
+    };
+    seconds.map(sample).collect()
 }
 
 /// A screen of this size that knows nothing yet.

@@ -6,8 +6,8 @@ use insta::Settings;
 use jiff::SignedDuration;
 
 use super::fixture::{
-    ago, blank, container_id, frame, log, model, overview, press, send, text, text_and_styles,
-    tree, type_word,
+    ago, blank, container_id, frame, log, model, overview, press, samples, send, text,
+    text_and_styles, tree, type_word,
 };
 use crate::{
     engine::{Overview, Stream},
@@ -107,7 +107,7 @@ fn a_log_is_read_above_its_end_and_searched() {
 #[test]
 fn every_tab_says_something() {
     let mut frames = String::new();
-    for (pane, tabs) in [("1", 6), ("2", 5), ("3", 2)] {
+    for (pane, tabs) in [("1", 8), ("2", 5), ("3", 2)] {
         for turns in 0..tabs {
             let mut model = model((110, 32));
             press(&mut model, pane);
@@ -157,7 +157,7 @@ fn what_is_not_well_says_so() {
     for size in SIZES {
         let mut model = model(size);
         send(&mut model, Msg::Loaded(Ok(troubled())));
-        press(&mut model, "g l ] ] ] ]");
+        press(&mut model, "g l ] ] ] ] ] ]");
         let result = |second: u64, code: i32, output: &str| HealthResult {
             start: ago(second),
             end: ago(second).checked_add(SignedDuration::from_millis(17)).unwrap(),
@@ -178,6 +178,56 @@ fn what_is_not_well_says_so() {
         let name = format!("health-{}x{}", size.0, size.1);
         compare(&name, &text_and_styles(&frame(&mut model)));
     }
+}
+
+#[test]
+fn statistics_are_figures_and_charts() {
+    let mut frames = String::new();
+    for size in SIZES {
+        for (keys, is_limited, ascii) in
+            [("]", true, false), ("] l t", false, false), ("] l", true, true)]
+        {
+            let mut model = model(size);
+            model.theme = Theme::new(!ascii, ascii);
+            let mut world = overview();
+            world.sequence = 8;
+            if is_limited {
+                world.containers[0].config.resources.nano_cpus = Some(500_000_000);
+            }
+            send(&mut model, Msg::Loaded(Ok(world)));
+            press(&mut model, keys);
+            let number = model.detail.number;
+            send(&mut model, Msg::Samples(number, samples(is_limited)));
+            frames.push_str(&text(&frame(&mut model)));
+        }
+    }
+    compare("stats", &frames);
+}
+
+#[test]
+fn what_does_not_run_has_no_statistics() {
+    let mut model = model((80, 24));
+    press(&mut model, "j ]");
+    let shown = text(&frame(&mut model));
+    assert!(shown.contains("it does not run"), "{shown}");
+}
+
+#[test]
+fn a_form_shows_the_command_and_what_is_wrong() {
+    let mut frames = String::new();
+    for size in SIZES {
+        let mut model = model(size);
+        press(&mut model, "2 j n");
+        frames.push_str(&text(&frame(&mut model)));
+        type_word(&mut model, "web-3");
+        press(&mut model, "tab");
+        send(&mut model, Msg::Paste("sh -c 'echo it; sleep 10'".to_owned()));
+        press(&mut model, "tab tab tab tab");
+        type_word(&mut model, "12q");
+        press(&mut model, "tab tab tab tab tab tab space");
+        frames.push_str(&text_and_styles(&frame(&mut model)));
+    }
+    compare("form", &frames);
 }
 
 #[test]
@@ -255,6 +305,7 @@ fn every_glyph_has_a_stand_in_of_its_width() {
         "3",
         "1 ]",
         "1 ] ]",
+        "1 ] ] ]",
         "1 ] ] ] ]",
         "2 ] ]",
         "2 ] ] ] ]",
@@ -328,7 +379,7 @@ fn nothing_from_an_image_reaches_the_terminal_raw() {
     for image in &mut world.images {
         image.config.history[0].created_by = "RUN \u{1b}c\n\u{9b}31m".to_owned();
     }
-    for keys in ["1 ] ] ]", "2 ] ]", "1 ] ] ] ] ]"] {
+    for keys in ["1 ] ] ] ] ]", "2 ] ]", "1 ] ] ] ] ] ] ]"] {
         let mut model = blank((120, 40));
         send(&mut model, Msg::Loaded(Ok(world.clone())));
         press(&mut model, keys);

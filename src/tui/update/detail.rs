@@ -32,6 +32,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::NextMatch => next_match(model, Step::Next),
         Action::PrevMatch => next_match(model, Step::Prev),
+        Action::Span if model.tab() == Some(Tab::Stats) => model.panels.history.is_long ^= true,
         Action::Stacked => model.detail.stacked ^= true,
         Action::Waste if model.tab() == Some(Tab::Layers) => {
             model.detail.listing = match model.detail.listing {
@@ -82,6 +83,7 @@ fn scroll(model: &mut Model, step: Step) {
             };
         }
         (_, Some(Tab::Logs)) => model.panels.logs.scroll(step),
+        (_, Some(Tab::Stats)) => {}
         _ => model.panels.text.scroll(step),
     }
 }
@@ -209,6 +211,13 @@ pub(super) fn ask(model: &mut Model, effects: &mut Vec<Effect>) {
             model.detail.waiting = true;
             effects.push(Effect::FollowLogs(number, id));
         }
+        Some(Question::Stats(id, run)) => {
+            model.panels.history.replace(Vec::new());
+            if run.is_some() {
+                model.detail.waiting = true;
+                effects.push(Effect::Samples(number, id));
+            }
+        }
         Some(Question::Tree(_, subject)) => {
             let left = model.panels.tree.take().map(|tree| tree.standing());
             match left {
@@ -246,6 +255,11 @@ fn wanted(model: &mut Model) -> Option<Question> {
         (Key::Container(id), Tab::Changes) => {
             let image = model.facts.container(id)?.image;
             Some(Question::Tree(image, Subject::Changes(id)))
+        }
+        (Key::Container(id), Tab::Stats) => {
+            let container = model.facts.container(id)?;
+            let run = container.state.is_live().then(|| run_of(container)).flatten();
+            Some(Question::Stats(id, run))
         }
         (Key::Image(id), Tab::Layers) => {
             let same = matches!(model.detail.asked, Some(Question::Tree(old, _)) if old == id);
@@ -300,6 +314,10 @@ pub(super) fn answered(model: &mut Model, answer: Msg) {
         }
         Msg::LogEnd(number, failure) if number == current => {
             model.detail.trouble = failure.map(|failure| failure.message);
+            model.detail.waiting = false;
+        }
+        Msg::Samples(number, samples) if number == current => {
+            model.panels.history.replace(samples);
             model.detail.waiting = false;
         }
         Msg::Tree(number, result) if number == current => {

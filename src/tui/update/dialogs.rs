@@ -3,13 +3,12 @@
 use super::{say, verbs::dispatch};
 use crate::{
     engine::Force,
-    model::{ContainerId, CreateContainer, CreateNetwork, ImageId, NetworkRequest},
+    model::{ContainerId, ImageId},
     tui::{
         keymap::Action,
-        model::{DeleteDialog, Depth, Form, FormKind, Key, Model, Overlay, Zoom},
+        model::{DeleteDialog, Depth, Key, Model, Overlay, Zoom},
         msg::{Effect, Task},
         panes::Tone,
-        words,
     },
 };
 
@@ -226,7 +225,8 @@ fn form(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     match action {
         Action::NextField => form.at = (form.at + 1) % count,
         Action::PrevField => form.at = (form.at + count - 1) % count,
-        Action::Confirm if form.job.is_none() => match request(form) {
+        Action::Toggle => form.toggle(),
+        Action::Confirm if form.job.is_none() => match form.task() {
             Ok((task, words)) => {
                 let job = dispatch(model, task, words, effects);
                 if let Some(Overlay::Form(form)) = model.overlays.last_mut() {
@@ -237,57 +237,5 @@ fn form(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Err(reason) => form.trouble = Some(reason),
         },
         _ => {}
-    }
-}
-
-/// Reads a form.
-fn request(form: &Form) -> Result<(Task, String), String> {
-    let value = |place: usize| {
-        let field = form.fields.get(place);
-        field.map_or("", |field| field.input.value().trim())
-    };
-    let name = match value(0) {
-        "" => None,
-        text => Some(text.parse().map_err(|error| format!("{error}"))?),
-    };
-    match &form.kind {
-        FormKind::Container(image) => {
-            let request = CreateContainer {
-                name,
-                image: image.clone(),
-                command: words::split(value(1))?,
-                network: network(value(2)),
-                // Someone who makes a container by hand may want to attach to it.
-                tty: true,
-                open_stdin: true,
-                ..CreateContainer::default()
-            };
-            Ok((Task::Run(Box::new(request)), format!("run {image}")))
-        }
-        FormKind::Network => {
-            let name = name.ok_or("a network needs a name")?;
-            let subnet = match value(1) {
-                "" => None,
-                text => Some(text.parse().map_err(|_error: ipnet::AddrParseError| {
-                    format!("'{text}' is not a subnet: write one like 10.9.0.0/24")
-                })?),
-            };
-            let words = format!("create {name}");
-            let request = CreateNetwork { name, subnet, gateway: None };
-            Ok((Task::CreateNetwork(request), words))
-        }
-    }
-}
-
-/// Reads which networks are wanted, with commas or spaces between.
-fn network(text: &str) -> Option<NetworkRequest> {
-    match text {
-        "" => None,
-        "none" => Some(NetworkRequest::None),
-        "host" => Some(NetworkRequest::Host),
-        names => {
-            let names = names.split([',', ' ']).filter(|name| !name.is_empty());
-            Some(NetworkRequest::Named(names.map(str::to_owned).collect()))
-        }
     }
 }

@@ -119,7 +119,10 @@ fn input(model: &mut Model) -> Option<&mut Input> {
         return Some(&mut prompt.input);
     }
     match model.overlays.last_mut()? {
-        Overlay::Form(form) => form.fields.get_mut(form.at).map(|field| &mut field.input),
+        Overlay::Form(form) => {
+            let field = form.fields.get_mut(form.at).filter(|field| field.is_on.is_none());
+            field.map(|field| &mut field.input)
+        }
         Overlay::Help(help) => Some(&mut help.search),
         Overlay::Ask(ask) => Some(&mut ask.input),
         Overlay::Delete(_)

@@ -7,8 +7,7 @@ use crate::{
         enabled::enabled,
         keymap::Action,
         model::{
-            Ask, DeleteDialog, Depth, Field, Form, FormKind, Job, Key, Model, Overlay, Pane,
-            Purpose, Tab, Zoom,
+            Ask, DeleteDialog, Depth, Form, Job, Key, Model, Overlay, Pane, Purpose, Tab, Zoom,
         },
         msg::{Effect, Failure, Guest, Task},
         panes::Tone,
@@ -20,6 +19,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     let does = match action {
         Action::StartStop => start_stop,
         Action::Restart => restart,
+        Action::Pause => pause,
         Action::Kill => kill,
         Action::Shell | Action::Attach => visit,
         Action::Delete => delete,
@@ -89,6 +89,15 @@ fn restart(model: &mut Model, _: Action, effects: &mut Vec<Effect>) {
     each(model, (Verb::Restart, Task::Restart), effects);
 }
 
+/// Pauses what goes on of the marked containers, or of the one under the cursor; if nothing does, lets them go on.
+fn pause(model: &mut Model, _: Action, effects: &mut Vec<Effect>) {
+    if may(model, Verb::Pause).is_empty() {
+        each(model, (Verb::Unpause, Task::Unpause), effects);
+    } else {
+        each(model, (Verb::Pause, Task::Pause), effects);
+    }
+}
+
 /// Gives those of the targets for which a verb makes sense.
 fn may(model: &Model, verb: Verb) -> Vec<ContainerId> {
     let targets = model.targets().into_iter();
@@ -143,12 +152,8 @@ fn delete(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
 }
 
 fn new(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
-    let (kind, fields) = if model.focus == Pane::Networks {
-        let fields = vec![
-            Field::new("Name", "letters, digits, '_', '.' and '-'"),
-            Field::new("Subnet", "a free one is chosen"),
-        ];
-        (FormKind::Network, fields)
+    let form = if model.focus == Pane::Networks {
+        Form::network()
     } else {
         let Some(image) = model.selected_image() else {
             return;
@@ -158,14 +163,9 @@ fn new(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
         let networks = model.facts.overview.networks.iter();
         let mut names: Vec<_> = networks.map(|network| network.name.to_string()).collect();
         names.extend(["none".to_owned(), "host".to_owned()]);
-        let fields = vec![
-            Field::new("Name", "one is made up"),
-            Field::new("Command", runs.join(" ")),
-            Field::new("Network", names.join(", ")),
-        ];
-        (FormKind::Container(image.display_name()), fields)
+        Form::container(image.display_name(), &runs.join(" "), &names)
     };
-    model.overlays.push(Overlay::Form(Form { kind, fields, at: 0, trouble: None, job: None }));
+    model.overlays.push(Overlay::Form(form));
 }
 
 /// Jumps to what uses the selection (from a container: to its image), and with the next press back.

@@ -6,7 +6,7 @@ use ratatui::{
     widgets::{Block, Borders, Widget},
 };
 
-use super::{layers as layer_view, paint::put};
+use super::{layers as layer_view, paint::put, stats};
 use crate::{
     model::State,
     tui::{
@@ -57,6 +57,7 @@ fn draw_tab(buffer: &mut Buffer, area: Rect, model: &mut Model, tab: Tab) {
                 model.panels.logs.render(area, buffer, &model.theme, &bottom);
             }
         }
+        Tab::Stats => stats::draw(buffer, area, model),
         Tab::Layers => layer_view::draw(buffer, area, model),
         Tab::Changes => layer_view::draw_changes(buffer, area, model),
         _ => model.panels.text.render(area, buffer, &model.theme),
@@ -115,7 +116,7 @@ fn draw_search(buffer: &mut Buffer, area: Rect, model: &Model) {
         let is_lost = match model.tab() {
             Some(Tab::Logs) => model.panels.logs.is_lost(),
             // The tree says itself that nothing matches.
-            Some(Tab::Layers | Tab::Changes) => false,
+            Some(Tab::Layers | Tab::Changes | Tab::Stats) => false,
             _ => model.panels.text.is_lost(),
         };
         if is_lost {

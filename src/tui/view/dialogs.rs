@@ -1,7 +1,8 @@
-//! What lies over the lists: questions, forms, messages, and in `delete` the delete dialog.
+//! What lies over the lists: questions, messages, in `form` forms, and in `delete` the delete dialog.
 
 mod ask;
 mod delete;
+mod form;
 mod jobs;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -14,8 +15,8 @@ use crate::{
     model::ContainerId,
     tui::{
         keymap::{Action, Layer},
-        model::{Form, FormKind, Key, Model, Overlay},
-        widgets::text::{fit, pad_right, sanitize, width},
+        model::{Key, Model, Overlay},
+        widgets::text::{fit, sanitize, width},
     },
 };
 
@@ -28,7 +29,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, overlay: &Ove
         Overlay::Delete(dialog) => delete::draw(buffer, area, model, dialog),
         Overlay::Kill(key) => kill(buffer, area, model, *key),
         Overlay::Quit => quit(buffer, area, model),
-        Overlay::Form(form) => draw_form(buffer, area, model, form),
+        Overlay::Form(form) => form::draw(buffer, area, model, form),
         Overlay::Ask(question) => ask::draw(buffer, area, model, question),
         Overlay::Jobs(at) => jobs::draw(buffer, area, model, *at),
         Overlay::Reset(id, path) => reset(buffer, area, model, (*id, path)),
@@ -103,46 +104,6 @@ fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
         offer(model, Layer::Confirm, Action::Cancel, "stay"),
     ]);
     show(buffer, area, model, ("Quit", &lines));
-}
-
-fn draw_form(buffer: &mut Buffer, area: Rect, model: &Model, form: &Form) {
-    let theme = &model.theme;
-    let title = match &form.kind {
-        FormKind::Container(image) => format!("New container from {}", sanitize(image)),
-        FormKind::Network => "New network".to_owned(),
-    };
-    let mut lines = Vec::new();
-    for (place, field) in form.fields.iter().enumerate() {
-        let is_here = place == form.at;
-        let label = if is_here { theme.accent } else { theme.text };
-        let typed = sanitize(field.input.value()).into_owned();
-        let mark = if is_here { "▸ " } else { "  " };
-        let mut line = vec![(format!("{mark}{}", pad_right(field.label, 9)), label)];
-        line.push((typed.clone(), theme.text));
-        if is_here {
-            line.push(("▌".to_owned(), theme.accent));
-        }
-        if typed.is_empty() {
-            line.push((format!(" {}", sanitize(&field.hint)), theme.dim));
-        }
-        lines.push(line);
-    }
-    lines.push(Text::new());
-    if let Some(trouble) = &form.trouble {
-        let words = sanitize(trouble).into_owned();
-        for part in wrapped(&words, 64) {
-            lines.push(vec![(part, theme.bad)]);
-        }
-    } else if form.job.is_some() {
-        lines.push(vec![("⟳ at it".to_owned(), theme.warn)]);
-    }
-    let makes = match form.kind {
-        FormKind::Container(_) => "create and start it",
-        FormKind::Network => "create it",
-    };
-    lines.push(offer(model, Layer::Input, Action::Confirm, makes));
-    lines.push(offer(model, Layer::Input, Action::Cancel, "close and change nothing"));
-    show(buffer, area, model, (&title, &lines));
 }
 
 /// Breaks words into lines of at most so many columns where blanks allow it.
