@@ -1,4 +1,4 @@
-//! A sample a second of what the container uses, into its ring.
+//! A sample a second of what the container uses, into its ring, at the same moment in all monitors.
 //!
 //! What is read stays open, and nothing is allocated: this is all that a monitor does as long as its container is quiet.
 
@@ -14,9 +14,6 @@ use crate::{
         counter::Traffic,
     },
 };
-
-/// How far apart samples are.
-const PERIOD: Duration = Duration::from_secs(1);
 
 /// Takes samples.
 #[derive(Debug)]
@@ -57,9 +54,9 @@ impl Sampler {
         if now < self.due {
             return true;
         }
-        // What was missed, because the machine slept or this process was stopped, is not made up for.
-        let missed = now.saturating_sub(self.due).as_secs();
-        self.due += PERIOD + Duration::from_secs(missed);
+        // At whole seconds of the clock that all share: the machine wakes once for all monitors, and what each needs of the kernel is warm in its
+        // caches. What was missed, because the machine slept or this process was stopped, is not made up for.
+        self.due = Duration::from_secs(now.as_secs() + 1);
         let Ok(reading) = self.counters.read() else { return false };
         let traffic = self.traffic.as_ref().and_then(|traffic| traffic.read().ok());
         self.ring.push(&Sample { at: now, statistics: statistics(reading, traffic) }).is_ok()

@@ -8,19 +8,29 @@ use crate::sys::{At as _, files};
 /// The bytes that are read at once, on the stack: most of these files are shorter, and none has a longer line.
 const PIECE: usize = 4096;
 
+/// How much of a file one read gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gives {
+    /// As much as there is room for: what is short is the end. So do control groups (`kernfs`), whose files are made in one piece.
+    All,
+    /// So much as the kernel makes at once; the end is where nothing comes.
+    Pieces,
+}
+
 /// Hands out the lines of such a file as they are now; the kernel writes it anew for whoever reads from its beginning.
 ///
 /// # Errors
 /// What the kernel says: no such device when what it counted is gone.
-pub(super) fn lines(file: &File, mut each: impl FnMut(&str)) -> std::io::Result<()> {
+pub(super) fn lines(file: &File, gives: Gives, mut each: impl FnMut(&str)) -> std::io::Result<()> {
     let mut buffer = [0; PIECE];
     let (mut offset, mut kept) = (0, 0);
     loop {
         let read = file.read_at(&mut buffer[kept..], offset)?;
+        let is_end = read == 0 || (gives == Gives::All && read < PIECE - kept);
         offset += u64::try_from(read).unwrap_or_default();
         let filled = kept + read;
         let last = buffer[..filled].iter().rposition(|byte| *byte == b'\n');
-        let whole = if read == 0 { filled } else { last.map_or(0, |place| place + 1) };
+        let whole = if is_end { filled } else { last.map_or(0, |place| place + 1) };
         for line in buffer[..whole].split(|byte| *byte == b'\n') {
             if let Ok(line) = std::str::from_utf8(line)
                 && !line.is_empty()
@@ -28,7 +38,7 @@ pub(super) fn lines(file: &File, mut each: impl FnMut(&str)) -> std::io::Result<
                 each(line);
             }
         }
-        if read == 0 {
+        if is_end {
             return Ok(());
         }
         buffer.copy_within(whole..filled, 0);
@@ -60,7 +70,7 @@ impl Traffic {
     /// What the kernel says.
     pub fn read(&self) -> Result<(u64, u64)> {
         let (mut received, mut sent) = (0, 0);
-        lines(&self.0, |line| {
+        lines(&self.0, Gives::Pieces, |line| {
             let Some((name, counts)) = line.split_once(':') else { return };
             if name.trim_start() == "lo" {
                 return;
@@ -98,14 +108,14 @@ mod tests {
     fn lines_come_whole_however_long_the_file_is() {
         let text: Vec<String> = (0..2000).map(|number| format!("line {number}")).collect();
         let open = file(&text.join("\n"));
-        for _ in 0..2 {
+        for gives in [Gives::All, Gives::Pieces] {
             let mut read = Vec::new();
-            lines(&open, |line| read.push(line.to_owned())).unwrap();
+            lines(&open, gives, |line| read.push(line.to_owned())).unwrap();
             assert_eq!(read, text);
         }
         let mut read = Vec::new();
         let text = format!("a\n{}\nb\n", "x".repeat(3 * PIECE));
-        lines(&file(&text), |line| read.push(line.len())).unwrap();
+        lines(&file(&text), Gives::Pieces, |line| read.push(line.len())).unwrap();
         // No file of the kernel's has such a line; that it does not end the reading is enough.
         assert_eq!((read.first(), read.last()), (Some(&1), Some(&1)));
     }

@@ -8,7 +8,11 @@ use super::{
     Cgroup,
     group::{Group, Version},
 };
-use crate::sys::{Result, SysError, counter, files};
+use crate::sys::{
+    Result, SysError,
+    counter::{self, Gives},
+    files,
+};
 
 /// What a control group has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -135,7 +139,7 @@ fn counters_of(group: &Group) -> impl Iterator<Item = Counter> {
 impl Counter {
     fn add_to(&self, to: &mut Reading) -> std::io::Result<()> {
         let mut droppable = 0;
-        counter::lines(&self.file, |line| match self.counts {
+        counter::lines(&self.file, Gives::All, |line| match self.counts {
             Counted::Processor => to.cpu = Duration::from_nanos(number(line)),
             Counted::Periods => {
                 let Some((name, value)) = line.split_once(' ') else { return };
