@@ -132,8 +132,13 @@ fn put_chart(
         return;
     }
     let top = most.unwrap_or_else(|| peak(series)).max(f64::MIN_POSITIVE);
+    // What is more than nothing has an eighth of a row.
+    let least = 1000_u64.div_ceil(8 * u64::from(area.height));
     let bar = |value: &Option<f64>| {
-        let share = value.map(|value| (value / top * 1000.0).clamp(0.0, 1000.0) as u64);
+        let share = value.map(|value| match (value / top * 1000.0).clamp(0.0, 1000.0) as u64 {
+            _ if value <= 0.0 => 0,
+            share => share.max(least),
+        });
         SparklineBar::from(share)
     };
     Sparkline::default()
