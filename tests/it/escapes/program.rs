@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     oci::yard,
-    support::{Host, STARTER, eventually},
+    support::{Host, STARTER, eventually, is_root, skip},
 };
 
 /// A directory to be shown at `/evil`: a program that waits for this one to be executed, and a script of whatever program enters.
@@ -71,9 +71,15 @@ fn cve_2019_5736_a_container_cannot_write_its_monitor() {
         .chain(volumes.iter().flat_map(|volume| ["-v", volume.as_str()]))
         .chain([STARTER])
         .collect();
-    host.ok(&[&["run", "-d"], &around[..], &["/proc/self/exe", "events"]].concat());
-    assert_sealed(&host.call(&["exec", "home", "/evil/grab", "/evil/grab"]));
-    host.ok(&["rm", "-f", "home"]);
+    if is_root() {
+        host.ok(&[&["run", "-d"], &around[..], &["/proc/self/exe", "events"]].concat());
+        assert_sealed(&host.call(&["exec", "home", "/evil/grab", "/evil/grab"]));
+        host.ok(&["rm", "-f", "home"]);
+    } else {
+        skip(
+            "in an ordinary user's container this program ends before it is caught as the first process",
+        );
+    }
     for way in WAYS {
         let wait = [&["run", "--rm"], &around[..], &["/evil/grab", "/evil/grab"]].concat();
         let execute = || host.call(&["exec", "home", way, "version"]);
