@@ -27,11 +27,11 @@
 //!
 //! # How things flow
 //!
-//! **A container starts.** [`engine::Engine::start`] claims the record and leases addresses in one transaction, then has
-//! [`monitor::spawn()`] execute this binary in its other role. The monitor makes control group, links and log, and
-//! [`runtime::create`] clones the first process straight into its namespaces, where the overlay is mounted by descriptor. What
-//! fails inside comes back as a typed step. The monitor alone records that it runs and how it ended. A command that will start a
-//! container executes its monitor before it reads its arguments, so that both load side by side.
+//! **A container starts.** [`engine::Engine::claim`], or [`engine::Engine::create_claimed`] for a new one, claims the record and leases addresses in
+//! one transaction, then has [`monitor::spawn()`] execute this binary in its other role. The monitor has [`runtime::create`] clone the first process
+//! into its namespaces, and while that mounts its own file systems makes what it is admitted to: control group, network and files. What fails inside
+//! comes back as a typed step. The monitor alone records that it runs, how it ended, how it is, and that it is started again. A command that
+//! will start a container executes its monitor before it reads its arguments, so that both load side by side.
 //!
 //! **A container ends.** The monitor reads how, gives back what it held, writes record and journal in one transaction and
 //! leaves, or, where the restart policy says so, waits and starts the next run by itself. If it was killed, the next
