@@ -86,6 +86,10 @@ fn a_program_runs_in_a_group_below() {
         ("nothing:below", "no hierarchy"),
         ("a --cgroup b", "names its controllers"),
     ] {
+        // The one hierarchy of version 2 alone is that of all controllers.
+        if word == "no hierarchy" && below.len() == 1 {
+            continue;
+        }
         let said = yard.fails(255, &format!("exec --cgroup {wrong} ID true"));
         assert!(said.contains(word), "{wrong}: {said}");
     }

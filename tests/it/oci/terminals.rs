@@ -132,7 +132,9 @@ fn a_terminal_is_sent_to_the_console_socket() {
     process["user"] = serde_json::json!({ "uid": 5, "gid": 6 });
     fs::write(yard.path("process"), process.to_string()).unwrap();
     yard.ok("exec --process ../process --detach --console-socket ../console --pid-file ../pid ID");
-    let seen = read_until(&mut received(&listener), "gid=6");
+    // Held on to: without it the program is hung up on.
+    let mut second = received(&listener);
+    let seen = read_until(&mut second, "gid=6");
     assert!(seen.contains("/dev/pts/1"), "{seen}");
     assert!(PathBuf::from(format!("/proc/{}", yard.text("pid"))).exists());
     yard.ok("delete --force ID");
