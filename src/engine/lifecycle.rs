@@ -66,8 +66,16 @@ impl Engine {
     pub fn kill(&self, id: ContainerId, signal: i32) -> Result<()> {
         let container = self.allowing(id, Verb::Kill)?;
         self.signal(&container, signal)?;
-        // What stands still would not even die.
-        if signal == SIGKILL { self.thaw(&container) } else { Ok(()) }
+        if signal != SIGKILL {
+            return Ok(());
+        }
+        // In version 1 of control groups what stands still would not even die; in version 2 it may be dead by now.
+        match self.thaw(&container) {
+            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+                Ok(())
+            }
+            thawed => thawed,
+        }
     }
 
     /// Joins the standard streams of a running container.
