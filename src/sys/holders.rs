@@ -55,6 +55,8 @@ impl Holders {
             match files::open(&path) {
                 // Opening does not say whose file it is, if the number was given out again meanwhile.
                 Ok(namespace) if holder.is_alive() => return Ok(Some(namespace)),
+                // One that is about to end has left its namespaces before it counts as ended (`do_exit` in the kernel).
+                Err(error) if error.is_not_found() => {}
                 Err(error) if holder.is_alive() => return Err(error),
                 Ok(_) | Err(_) => {}
             }
@@ -131,6 +133,21 @@ mod tests {
         assert_eq!(parse(text, "boot-1").count(), 2);
         assert_eq!(parse(text, "boot-2").count(), 0);
         assert_eq!(parse("12 34\n", "boot-1").count(), 0);
+    }
+
+    #[test]
+    fn a_holder_that_is_just_ending_is_no_obstacle() {
+        let root = tempfile::tempdir().unwrap();
+        let boot = boot_id().unwrap();
+        for _ in 0..300 {
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            let holder = ProcessId::of(i32::try_from(child.id()).unwrap()).unwrap();
+            let text = format!("{boot}\n{} {}\n", holder.pid, holder.start);
+            files::write(&root.path().join("net"), text).unwrap();
+            let listed = Holders::lock(root.path(), "net").unwrap();
+            while listed.namespace("net").unwrap().is_some() {}
+            child.wait().unwrap();
+        }
     }
 
     #[test]
