@@ -10,7 +10,8 @@
 //! | `launch`, `client`, `session` | the callers' side: start a monitor, ask it, join streams |
 //! | `protocol`, `channel`, `queue` | what they say to each other |
 //! | `role`, `stay` | the monitor's life, step by step: up to the first run, and from there to the end of the last |
-//! | `start`, `group`, `ward`, `held`, `kept`, `record` | a container's start, control group, care, belongings, spec and end |
+//! | `ahead` | what is made before it is known for which container |
+//! | `start`, `connect`, `group`, `ward`, `held`, `kept`, `record` | a container's start, network, control group, care, belongings, spec and end |
 //! | `restart` | what lies between two runs |
 //! | `health` | whether the container is well |
 //! | `watch`, `connection`, `streams` | the loop over descriptors, which knows no container |
@@ -19,8 +20,10 @@
 //!
 //! Not here: which container may start (`engine`), how a process gets into its namespaces (`runtime`).
 
+mod ahead;
 mod channel;
 mod client;
+mod connect;
 mod connection;
 mod group;
 mod health;

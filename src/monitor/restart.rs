@@ -9,11 +9,12 @@ use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
 use super::{
     Launch, StartFailure,
+    ahead::Ahead,
     held::Held,
     kept::Kept,
     protocol::{Reply, Request},
     record::{Cause, record_failure, record_rest},
-    start::{begin, make, start},
+    start::{make, start},
     ward::{Ward, asks_to_end},
     watch::{Demand, Watch},
 };
@@ -85,8 +86,7 @@ impl Rest {
         let mut marks = Vec::new();
         let started = self
             .renew()
-            .and_then(|()| begin(&self.launch, None, &mut self.held, &mut marks))
-            .and_then(|begun| make(&self.launch, begun, &mut self.held, &mut marks))
+            .and_then(|()| make(&self.launch, Ahead::default(), &mut self.held, &mut marks))
             .and_then(|made| start(&self.launch, made, &mut self.held, &mut marks));
         match started {
             Ok(started) => Some(Ward::new(self.launch, started, self.held, watch)),

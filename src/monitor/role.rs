@@ -13,11 +13,12 @@ use std::{
 
 use super::{
     Launch, SOCKET, StartFailure,
+    ahead::Ahead,
     channel::Channel,
     held::Held,
     protocol::{Instruction, Reply, Report},
     record::record_failure,
-    start::{begin, leave_keys, make, mark, start},
+    start::{leave_keys, make, mark, start},
     stay::stay,
     ward::Ward,
     watch::Watch,
@@ -25,13 +26,7 @@ use super::{
 use crate::{
     model::{NetworkMode, Step},
     network::{self, Place},
-    sys::{
-        At as _, Result,
-        cgroup::{Ground, Reach},
-        files,
-        process::ProcessId,
-        socket, spawn, userns,
-    },
+    sys::{At as _, Result, files, process::ProcessId, socket, spawn, userns},
 };
 
 /// What its process is called once it stands alone: the kernel keeps 15 letters.
@@ -48,13 +43,11 @@ pub fn main() -> ExitCode {
     let is_near =
         env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes() == NEAR.to_bytes());
     let attended = if is_near {
-        // While the caller reads its arguments and opens the store.
-        let ground = || Ground::find(Reach::Few).ok().flatten();
-        spawn::stand_by(COMMAND).map(|channel| attend(channel, ground()))
+        spawn::stand_by(COMMAND).map(|channel| attend(channel, Ahead::make()))
     } else {
         spawn::stand_alone(COMMAND).map(|side| match side {
             spawn::Side::Started => Ok(()),
-            spawn::Side::Alone { channel } => attend(channel, None),
+            spawn::Side::Alone { channel } => attend(channel, Ahead::default()),
         })
     };
     // Nobody listens to this process but by its channel, whose end says enough.
@@ -64,8 +57,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end. `ground` is for its control group.
-fn attend(channel: OwnedFd, ground: Option<Ground>) -> io::Result<()> {
+/// Takes an instruction, prepares, waits for the word to go, and stays with the container to its end.
+fn attend(channel: OwnedFd, ahead: Ahead) -> io::Result<()> {
     let mut channel = Channel::new(UnixStream::from(channel));
     let Some(Instruction::Launch(launch)) = channel.receive()? else {
         return Ok(());
@@ -73,20 +66,19 @@ fn attend(channel: OwnedFd, ground: Option<Ground>) -> io::Result<()> {
     let mut marks = vec![mark(Step::Monitor)];
     let mut held = Held::default();
     // All of this while the one who starts the container writes down who answers for it. Nothing of it runs before the word to go.
-    let begun = enter_place(&launch)
+    let made = enter_place(&launch)
         .and_then(|()| leave_keys(launch.container.id))
-        .and_then(|()| begin(&launch, ground, &mut held, &mut marks));
+        .and_then(|()| make(&launch, ahead, &mut held, &mut marks));
     let mut watch = match listen(&launch, &mut held) {
         Ok(watch) => watch,
         Err(failure) => {
-            drop(begun);
+            drop(made);
             let failure = failure.and(&held.release()).and(&held.remove_run_dir());
             return channel.send(&Report::Failed(failure));
         }
     };
     let process = ProcessId::current().map_err(|error| error.source)?;
     let told = channel.send(&Report::Listening(process));
-    let made = begun.and_then(|begun| make(&launch, begun, &mut held, &mut marks));
     if told.is_err() || !wait_for_go(&mut channel, &mut watch).unwrap_or(false) {
         drop(made);
         held.release();

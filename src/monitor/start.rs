@@ -1,29 +1,27 @@
 //! From a launch to a container that runs.
 
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use oci_spec::runtime::{Capability, LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::{
-    Launch, StartFailure, group,
+    Launch, StartFailure,
+    ahead::Ahead,
+    connect::{connect, has_network, write_etc},
+    group,
     held::Held,
     log,
     record::{open_records, record_start},
     streams::{Program, Streams},
 };
 use crate::{
-    model::{ContainerId, Endpoint, Ipc, Mark, NetworkMode, Seccomp, Step, Timestamp},
+    model::{ContainerId, Ipc, Mark, Seccomp, Step, Timestamp},
     network,
     runtime::{self, Admission, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
     sys::{
-        At as _, SysError,
-        cgroup::{Ground, Planned},
-        clock, files,
-        mount::Mount,
-        namespace, pidfd,
-        process::ProcessId,
-        program, root, visit,
+        SysError, cgroup::Planned, clock, files, mount::Mount, pidfd, process::ProcessId, program,
+        root, visit,
     },
 };
 
@@ -49,7 +47,7 @@ pub(super) struct Started {
 
 /// A container whose first process makes its file systems, and waits for what is made for it here.
 #[derive(Debug)]
-pub(super) struct Begun {
+struct Begun {
     created: Created,
     admission: Admission,
     /// Its control group, if that is still to be made.
@@ -69,16 +67,31 @@ pub(super) struct Made {
     seccomp: Option<seccomp::Program>,
 }
 
-/// Makes the first process of a container; `ground` is for its control group. What was acquired stands in `held`, also when this fails.
-pub(super) fn begin(
+/// Makes everything that the container needs on this machine: its first process, and while that mounts, the rest. What was acquired stands in `held`, also
+/// when this fails.
+pub(super) fn make(
     launch: &Launch,
-    ground: Option<Ground>,
+    mut ahead: Ahead,
+    held: &mut Held,
+    marks: &mut Vec<Mark>,
+) -> Result<Made, StartFailure> {
+    let begun = begin(launch, &mut ahead, held, marks)?;
+    make_rest(launch, begun, &mut ahead, held, marks)
+}
+
+fn begin(
+    launch: &Launch,
+    ahead: &mut Ahead,
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Begun, StartFailure> {
     let config = &launch.container.config;
     let admission = admission(launch);
-    let group = if admission == Admission::Later { group::plan(launch, ground)? } else { None };
+    let group = if admission == Admission::Later {
+        group::plan(launch, ahead.ground.take())?
+    } else {
+        None
+    };
     if group.is_none() {
         group::make(launch, None, held)?;
         marks.push(mark(Step::Cgroup));
@@ -122,17 +135,19 @@ pub(super) fn begin(
     Ok(Begun { created, admission, group, streams, seccomp })
 }
 
-/// Makes everything else that the container needs on this machine, while its first process mounts. What was acquired stands in `held`, also when this fails.
-pub(super) fn make(
+fn make_rest(
     launch: &Launch,
     begun: Begun,
+    ahead: &mut Ahead,
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Made, StartFailure> {
     let Begun { created, admission, group, streams, seccomp } = begun;
     let mut network = None;
     if admission == Admission::Later {
-        network = make_network(launch)?;
+        if has_network(launch) {
+            network = Some(ahead.network()?);
+        }
         if let Some(group) = group {
             group::make(launch, Some(&group), held)?;
             marks.push(mark(Step::Cgroup));
@@ -148,18 +163,6 @@ pub(super) fn make(
 fn admission(launch: &Launch) -> Admission {
     let has_users = namespaces(launch).iter().any(|one| one.typ() == LinuxNamespaceType::User);
     if launch.rootless || has_users { Admission::Ready } else { Admission::Later }
-}
-
-/// Makes the network namespace, if the spec wants one made, with its loopback up.
-fn make_network(launch: &Launch) -> Result<Option<OwnedFd>, StartFailure> {
-    let is_made =
-        |one: &LinuxNamespace| one.typ() == LinuxNamespaceType::Network && one.path().is_none();
-    if !namespaces(launch).iter().any(is_made) {
-        return Ok(None);
-    }
-    let made = namespace::make_network()?;
-    network::loopback(made.as_fd())?;
-    Ok(Some(made))
 }
 
 /// Lists the namespaces of its spec.
@@ -254,52 +257,6 @@ fn filter(launch: &Launch) -> Result<Option<seccomp::Program>, StartFailure> {
             Ok(Some(seccomp::Program::default_for(&capabilities(&launch.spec), run_root)?))
         }
     }
-}
-
-/// Writes the files that are mounted over those in the container's `/etc`, which stay the same inodes while it runs.
-fn write_etc(launch: &Launch, endpoints: &[Endpoint]) -> Result<(), StartFailure> {
-    let config = &launch.container.config;
-    let dir = launch.layout.container_run(launch.container.id);
-    let hosts = network::hosts_file(&config.hostname, endpoints, &config.isolation.names);
-    files::write(&dir.join("hosts"), hosts)?;
-    let host = files::read_if_there("/etc/resolv.conf".as_ref())?.unwrap_or_default();
-    let shares_host_network = config.network == NetworkMode::Host;
-    let names = &config.isolation.names;
-    let resolv = network::resolv_file(&String::from_utf8_lossy(&host), shares_host_network, names);
-    files::write(&dir.join("resolv.conf"), resolv)?;
-    files::write(&dir.join("hostname"), format!("{}\n", config.hostname))?;
-    Ok(())
-}
-
-/// Connects the container's network namespace; gives it where further networks can be joined.
-fn connect(
-    launch: &Launch,
-    (namespace, is_up): (BorrowedFd<'_>, bool),
-    held: &mut Held,
-) -> Result<Option<OwnedFd>, StartFailure> {
-    let mode = &launch.container.config.network;
-    if matches!(mode, NetworkMode::Host | NetworkMode::Container(_)) {
-        return Ok(None);
-    }
-    if !is_up && (*mode == NetworkMode::None || launch.container.endpoints.is_empty()) {
-        network::loopback(namespace)?;
-    }
-    for (number, endpoint) in launch.container.endpoints.iter().enumerate() {
-        let found = launch.networks.iter().find(|n| n.id == endpoint.network);
-        let network = found.ok_or_else(|| {
-            StartFailure::new(&format_args!(
-                "network {} is not there any more",
-                endpoint.network_name
-            ))
-        })?;
-        network::ensure(&launch.place, network, &launch.networks)?;
-        held.endpoints.push(endpoint.clone());
-        network::attach(endpoint, &network.bridge, namespace, number == 0)?;
-    }
-    if *mode == NetworkMode::None {
-        return Ok(None);
-    }
-    Ok(Some(namespace.try_clone_to_owned().at("keep", "the network namespace")?))
 }
 
 /// Opens the container's log, if one is kept.
