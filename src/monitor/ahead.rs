@@ -8,6 +8,8 @@ use crate::{
     sys::{
         cgroup::{Ground, Reach},
         namespace,
+        process::ProcessId,
+        schedule::Beside,
     },
 };
 
@@ -18,17 +20,28 @@ pub(super) struct Ahead {
     pub(super) ground: Option<Ground>,
     /// Its network namespace, with the loopback up.
     network: Option<OwnedFd>,
+    /// Whether its first process can run beside this one.
+    has_room: bool,
 }
 
 impl Ahead {
     /// Makes all of it.
     pub(super) fn make() -> Self {
-        Self { network: make_network().ok(), ground: Ground::find(Reach::Few).ok().flatten() }
+        Self {
+            network: make_network().ok(),
+            ground: Ground::find(Reach::Few).ok().flatten(),
+            has_room: Beside::is_possible(),
+        }
     }
 
     /// Gives the network namespace, made now if it was not.
     pub(super) fn network(&mut self) -> Result<OwnedFd, StartFailure> {
         self.network.take().map_or_else(make_network, Ok)
+    }
+
+    /// Lets the first process mount while this one makes the rest.
+    pub(super) fn part(&self, process: ProcessId) -> Option<Beside> {
+        self.has_room.then(|| Beside::send(process.pid)).flatten()
     }
 }
 

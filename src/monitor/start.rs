@@ -21,7 +21,7 @@ use crate::{
     store::Store,
     sys::{
         SysError, cgroup::Planned, clock, files, mount::Mount, pidfd, process::ProcessId, program,
-        root, visit,
+        root, schedule::Beside, visit,
     },
 };
 
@@ -145,6 +145,7 @@ fn make_rest(
     let Begun { created, admission, group, streams, seccomp } = begun;
     let mut network = None;
     if admission == Admission::Later {
+        let beside = ahead.part(created.process());
         if has_network(launch) {
             network = Some(ahead.network()?);
         }
@@ -153,6 +154,8 @@ fn make_rest(
             marks.push(mark(Step::Cgroup));
         }
         write_etc(launch, &launch.container.endpoints)?;
+        // What is said of its processors inside holds from then on.
+        beside.into_iter().for_each(Beside::end);
         created.admit(network.as_ref().map(OwnedFd::as_fd));
     }
     let log = open_log(launch)?;

@@ -1,8 +1,13 @@
 //! When and where a process runs: scheduler, priority of input and output, processors, memory nodes, execution domain.
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use std::path::Path;
 
-use super::{At as _, Result, SysError};
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity},
+};
+
+use super::{At as _, Result, SysError, files};
 
 /// How the processor is given to a process (`sched(7)`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,6 +90,43 @@ pub fn set_processors(processors: &[usize]) -> Result<()> {
     sched_setaffinity(None, &set).at("run on processors", format_args!("{processors:?}"))
 }
 
+/// A process that runs beside this one for now: on any processor but the one where this process was.
+///
+/// A new process begins where its parent runs, and may wait there although another processor is idle: the kernels of some virtual machines pack young
+/// processes so, and any kernel may take until its next look around.
+#[derive(Debug)]
+pub struct Beside(Pid);
+
+impl Beside {
+    /// Tells whether that can be: this process may use every processor that works, and there are several. Where it may not, who restricted it would be surprised by
+    /// [`Beside::end`].
+    pub fn is_possible() -> bool {
+        let list = files::read_text(Path::new("/sys/devices/system/cpu/online")).ok();
+        let online = list.and_then(|list| parse_list(list.trim())).unwrap_or_default();
+        let may_use = |own: CpuSet| {
+            online.iter().all(|&processor| processor < CpuSet::MAX_CPU && own.is_set(processor))
+        };
+        online.len() > 1 && sched_getaffinity(None).is_ok_and(may_use)
+    }
+
+    /// Sends the process there; `None` when it cannot be sent.
+    pub fn send(pid: i32) -> Option<Self> {
+        let pid = Pid::from_raw(pid)?;
+        let mut others = sched_getaffinity(None).ok()?;
+        others.unset(sched_getcpu());
+        sched_setaffinity(Some(pid), &others).ok()?;
+        Some(Self(pid))
+    }
+
+    /// Lets it run anywhere: also on processors that begin to work later.
+    pub fn end(self) {
+        let mut all = CpuSet::new();
+        (0..CpuSet::MAX_CPU).for_each(|processor| all.set(processor));
+        // It fails for one that has ended, which runs nowhere.
+        let _ended = sched_setaffinity(Some(self.0), &all);
+    }
+}
+
 /// Sets the execution domain of this process (`personality(2)`).
 ///
 /// # Errors
@@ -148,6 +190,24 @@ mod tests {
             let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             prop_assert_eq!(parse_list(&text.join(",")), Some(numbers));
         }
+    }
+
+    #[test]
+    fn a_process_runs_beside_this_one_for_a_while() {
+        if !Beside::is_possible() {
+            println!("skipped: this process may not use several processors");
+            return;
+        }
+        let mut child = std::process::Command::new("cat");
+        let mut child = child.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let usual = sched_getaffinity(None).unwrap();
+        let beside = Beside::send(pid.as_raw_nonzero().get()).unwrap();
+        assert_eq!(sched_getaffinity(Some(pid)).unwrap().count() + 1, usual.count());
+        beside.end();
+        assert_eq!(sched_getaffinity(Some(pid)).unwrap(), usual);
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
     }
 
     #[test]
