@@ -25,13 +25,12 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Makes all of it.
-    pub(super) fn make() -> Self {
-        Self {
-            network: make_network().ok(),
-            ground: Ground::find(Reach::Few).ok().flatten(),
-            has_room: Beside::is_possible(),
-        }
+    /// Makes what the caller would have to wait for later. If the first process can run beside this one, that is not the network namespace: it is made while that
+    /// one mounts, which takes longer.
+    pub(super) fn make(has_room: bool) -> Self {
+        let ground = Ground::find(Reach::Few).ok().flatten();
+        let network = if has_room { None } else { make_network().ok() };
+        Self { ground, network, has_room }
     }
 
     /// Gives the network namespace, made now if it was not.

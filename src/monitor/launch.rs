@@ -15,7 +15,13 @@ use super::{
 };
 use crate::{
     model::{ContainerId, Mark},
-    sys::{At as _, SysError, files, process::ProcessId, sealed, spawn as processes},
+    sys::{
+        At as _, SysError, files,
+        process::ProcessId,
+        schedule::Beside,
+        sealed,
+        spawn::{self as processes, Apart},
+    },
 };
 
 /// A monitor that listens on its socket and waits for its word to go.
@@ -33,6 +39,8 @@ pub struct Nascent {
     /// If it is this process's child.
     process: Option<ProcessId>,
     started: Option<Started>,
+    /// If it is on other processors until then.
+    beside: Option<Beside>,
 }
 
 /// The process that was started. It forks and leaves, and what goes on is nobody's child: it does not become a zombie of the caller.
@@ -56,7 +64,8 @@ pub fn spawn(program: &Path) -> Result<Nascent, MonitorError> {
         .spawn()
         .map(Started)
         .at_path("execute", program)?;
-    Ok(Nascent { channel: Channel::new(ours), process: None, started: Some(started) })
+    let channel = Channel::new(ours);
+    Ok(Nascent { channel, process: None, started: Some(started), beside: None })
 }
 
 /// Executes `program` as a monitor that stays this process's child, and does not even wait for that: it loads, and makes ready what it can, while the caller reads
@@ -66,10 +75,12 @@ pub fn spawn(program: &Path) -> Result<Nascent, MonitorError> {
 /// [`MonitorError::Kernel`].
 pub fn foresee(program: &Path) -> Result<Nascent, MonitorError> {
     // The child seals it: to close that again is to wait for all processors.
-    let arguments = [role::NAME, role::NEAR];
-    let (process, channel) = processes::start_apart(|| sealed::seal(program), &arguments)?;
+    let has_room = Beside::is_possible();
+    let arguments = [role::NAME, if has_room { role::BESIDE } else { role::NEAR }];
+    let seal = || sealed::seal(program);
+    let Apart { process, channel, beside } = processes::start_apart(seal, &arguments, has_room)?;
     let channel = Channel::new(UnixStream::from(channel));
-    Ok(Nascent { channel, process: Some(process), started: None })
+    Ok(Nascent { channel, process: Some(process), started: None, beside })
 }
 
 impl Drop for Started {
@@ -91,7 +102,9 @@ impl Nascent {
     /// [`MonitorError::Start`] with what it could not do, [`MonitorError::Gone`] when it died.
     pub fn launch(self, launch: &Launch) -> Result<Launched, MonitorError> {
         let id = launch.container.id;
-        let Self { mut channel, started, .. } = self;
+        let Self { mut channel, started, beside, .. } = self;
+        // Its container must not have to keep off this processor.
+        beside.into_iter().for_each(Beside::end);
         let sent = channel.send(&Instruction::Launch(Box::new(launch.clone())));
         drop(started);
         match sent.and_then(|()| channel.receive()) {

@@ -38,12 +38,17 @@ pub(super) const NAME: &CStr = c"estiba-monitor";
 /// The argument of a monitor that was executed ahead of a start and stays its caller's child.
 pub(super) const NEAR: &CStr = c"near";
 
+/// As [`NEAR`], of one that was sent to other processors until its launch, and can send its first process likewise.
+pub(super) const BESIDE: &CStr = c"beside";
+
 /// Is the monitor: called by `main` when `argv[0]` is [`ROLE`](super::ROLE), before any thread exists.
 pub fn main() -> ExitCode {
-    let is_near =
-        env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes() == NEAR.to_bytes());
-    let attended = if is_near {
-        spawn::stand_by(COMMAND).map(|channel| attend(channel, Ahead::make()))
+    let word = env::args_os().nth(1).unwrap_or_default();
+    let is = |name: &CStr| word.as_encoded_bytes() == name.to_bytes();
+    let has_room = is(BESIDE);
+    let attended = if has_room || is(NEAR) {
+        // While the caller reads its arguments and opens the store.
+        spawn::stand_by(COMMAND).map(|channel| attend(channel, Ahead::make(has_room)))
     } else {
         spawn::stand_alone(COMMAND).map(|side| match side {
             spawn::Side::Started => Ok(()),

@@ -21,7 +21,7 @@ use nix::{
     unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, setsid},
 };
 
-use super::{At as _, Result, SysError, files, namespace, process::ProcessId};
+use super::{At as _, Result, SysError, files, namespace, process::ProcessId, schedule::Beside};
 
 /// On which side of [`stand_alone`] this process is.
 #[derive(Debug)]
@@ -50,21 +50,35 @@ pub fn stand_alone(name: &CStr) -> Result<Side> {
     Ok(Side::Alone { channel: leave_caller(name)? })
 }
 
+/// A child that [`start_apart`] has made.
+#[derive(Debug)]
+pub struct Apart {
+    /// The child.
+    pub process: ProcessId,
+    /// The end of the channel that stays here.
+    pub channel: OwnedFd,
+    /// If it was sent to other processors.
+    pub beside: Option<Beside>,
+}
+
 /// Executes a program, which the child opens, in a child of this process, with its end of a channel as standard input and nowhere as output, without
-/// environment; gives it and the other end, at once: what goes wrong shows as an end of the channel. For the beginning of `main`: while there is one thread.
+/// environment; gives it at once: what goes wrong shows as an end of the channel. If there is room, it begins beside this process. For the beginning of
+/// `main`: while there is one thread.
 ///
 /// # Errors
 /// What the kernel says of making the child.
 pub fn start_apart(
     program: impl FnOnce() -> Result<OwnedFd>,
     arguments: &[&CStr],
-) -> Result<(ProcessId, OwnedFd)> {
+    has_room: bool,
+) -> Result<Apart> {
     let (ours, theirs) = UnixStream::pair().at("make", "a pair of sockets")?;
     // Not the way of `Command`, which waits until the program is executed.
     // SAFETY: this process has one thread, so the child inherits no lock that is held.
     let forked = unsafe { fork() }.at("fork", "this process")?;
     if let ForkResult::Parent { child } = forked {
-        return Ok((ProcessId::of(child.as_raw())?, ours.into()));
+        let beside = has_room.then(|| Beside::send(child.as_raw())).flatten();
+        return Ok(Apart { process: ProcessId::of(child.as_raw())?, channel: ours.into(), beside });
     }
     let nowhere = files::open_with(Path::new("/dev/null"), OpenOptions::new().write(true));
     let failed = nowhere
