@@ -1,6 +1,9 @@
 //! From a launch to a container that runs.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    path::PathBuf,
+};
 
 use oci_spec::runtime::{Capability, LinuxNamespace, LinuxNamespaceType, Spec};
 
@@ -20,8 +23,8 @@ use crate::{
     runtime::{self, Admission, Created, Gate, Rootfs, RuntimeError, Setup, Stdio, User, seccomp},
     store::Store,
     sys::{
-        SysError, cgroup::Planned, clock, files, mount::Mount, pidfd, process::ProcessId, program,
-        root, schedule::Beside, visit,
+        SysError, cgroup::Planned, clock, files, mount::Mount, namespace, pidfd,
+        process::ProcessId, program, root, schedule::Beside, visit,
     },
 };
 
@@ -43,12 +46,15 @@ pub(super) struct Started {
     pub(super) seccomp: Option<seccomp::Program>,
     /// Its network namespace, if it can join networks.
     pub(super) network: Option<OwnedFd>,
+    /// Its mount namespace, if nobody can start it again.
+    pub(super) mounts: Option<OwnedFd>,
 }
 
 /// A container whose first process makes its file systems, and waits for what is made for it here.
 #[derive(Debug)]
 struct Begun {
     created: Created,
+    mounts: Option<OwnedFd>,
     admission: Admission,
     /// Its control group, if that is still to be made.
     group: Option<Planned>,
@@ -60,6 +66,7 @@ struct Begun {
 #[derive(Debug)]
 pub(super) struct Made {
     created: Created,
+    mounts: Option<OwnedFd>,
     /// Its network namespace, if that was made apart from it.
     network: Option<OwnedFd>,
     streams: Option<Streams>,
@@ -132,7 +139,10 @@ fn begin(
     })?;
     refuse_strangers(&launch.neighbours)?;
     marks.push(mark(Step::Clone));
-    Ok(Begun { created, admission, group, streams, seccomp })
+    // The last process would have to take its mounts apart before it has ended, which is to wait for all processors, twice. If it has ended already, that is done.
+    let place = || PathBuf::from(format!("/proc/{}/ns/mnt", created.process().pid));
+    let mounts = config.auto_remove.then(|| namespace::open(&place()).ok()).flatten();
+    Ok(Begun { created, mounts, admission, group, streams, seccomp })
 }
 
 fn make_rest(
@@ -142,7 +152,7 @@ fn make_rest(
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Made, StartFailure> {
-    let Begun { created, admission, group, streams, seccomp } = begun;
+    let Begun { created, mounts, admission, group, streams, seccomp } = begun;
     let mut network = None;
     if admission == Admission::Later {
         let beside = ahead.part(created.process());
@@ -159,7 +169,7 @@ fn make_rest(
         created.admit(network.as_ref().map(OwnedFd::as_fd));
     }
     let log = open_log(launch)?;
-    Ok(Made { created, network, streams, log, seccomp })
+    Ok(Made { created, mounts, network, streams, log, seccomp })
 }
 
 /// Says when the first process is admitted: in a user namespace of its own it could not join what it is brought.
@@ -181,7 +191,7 @@ pub(super) fn start(
     held: &mut Held,
     marks: &mut Vec<Mark>,
 ) -> Result<Started, StartFailure> {
-    let Made { created, network, streams, log, seccomp } = made;
+    let Made { created, mounts, network, streams, log, seccomp } = made;
     let namespace = network.as_ref().map_or_else(|| created.network_namespace(), OwnedFd::as_fd);
     // One that was made apart has its loopback up.
     let network = connect(launch, (namespace, network.is_some()), held)?;
@@ -209,7 +219,7 @@ pub(super) fn start(
     let recorded = record_start(&launch.container, store.unwrap_or_else(open), (init, at));
     marks.push(mark(Step::Record));
     match recorded {
-        Ok(store) => Ok(Started { init, at, store, program, log, seccomp, network }),
+        Ok(store) => Ok(Started { init, at, store, program, log, seccomp, network, mounts }),
         Err(error) => {
             // Nobody would find it again.
             pidfd::kill_and_reap(program.pidfd());

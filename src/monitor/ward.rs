@@ -37,6 +37,8 @@ pub(super) struct Ward {
     spec: Kept,
     seccomp: Option<seccomp::Program>,
     network: Option<OwnedFd>,
+    /// Its mount namespace, if nobody can start it again.
+    mounts: Option<OwnedFd>,
     init: ProcessId,
     started: Timestamp,
     begun: Instant,
@@ -68,6 +70,7 @@ impl Ward {
             launch,
             seccomp: started.seccomp,
             network: started.network,
+            mounts: started.mounts,
             init: started.init,
             started: started.at,
             begun: Instant::now(),
@@ -291,6 +294,8 @@ impl Ward {
         } else {
             watch.part(&Reply::Exited(exit));
         }
+        // Nobody waits for that, but its files are removed.
+        drop(self.mounts.take());
         self.held.clear();
         let Self { launch, spec, held, begun, .. } = self;
         is_followed.then(|| Rest { launch, spec, held, ran: begun.elapsed() })
