@@ -9,8 +9,9 @@
 //! |---|---|
 //! | `msg` | what reaches the loop, and what leaves it |
 //! | `model`, `panes` | what the screen knows; the columns of each kind of row |
-//! | `update`, `enabled` | from a message to the next model; what can be done now, and why not |
+//! | `update`, `enabled`, `palette` | from a message to the next model; what can be done now, and why not |
 //! | `keymap` | which key means what: data, with the user's over it |
+//! | `hits` | what the view drew where, for the mouse |
 //! | `layout`, `view`, `tabs`, `contents`, `theme` | from the model to a frame |
 //! | `effects`, `main_loop`, `terminal`, `keyboard` | the only places with I/O |
 
@@ -20,12 +21,14 @@ pub(crate) mod widgets;
 mod contents;
 mod effects;
 mod enabled;
+mod hits;
 mod keyboard;
 mod keymap;
 mod layout;
 mod main_loop;
 mod model;
 mod msg;
+mod palette;
 mod panes;
 mod tabs;
 mod terminal;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     model::Subject,
     msg::{Effect, Failure, Msg, Task},
+    terminal,
 };
 use crate::{
     engine::{Engine, LogOptions, Result},
@@ -110,6 +111,10 @@ impl Performer {
                 let tags = tasks::tags(engine, &name);
                 Msg::Tags(name, tags)
             }),
+            Effect::Plan(scope, with_names) => self.answer(move |engine| {
+                let plan = engine.plan_prune(&scope.request(with_names));
+                Msg::Planned(scope, with_names, plan.map_err(Failure::from))
+            }),
             Effect::Cancel(job) => self.tasks.cancel(job),
             Effect::Do(job, task) => self.do_task(job, task),
             Effect::Copy(text) => {
@@ -117,6 +122,7 @@ impl Performer {
                 let copy = CopyToClipboard::to_clipboard_from(text);
                 drop(execute!(io::stdout(), copy));
             }
+            Effect::Mouse(is_ours) => terminal::take_mouse(is_ours),
             // These are the loop's own.
             Effect::HandOver(_) | Effect::Redraw | Effect::Quit => {}
         }

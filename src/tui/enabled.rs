@@ -2,7 +2,7 @@
 
 use super::{
     keymap::Action,
-    model::{Depth, Key, Model, Overlay, Pane, Users},
+    model::{Depth, Key, Model, Overlay, Pane, Tab, Users},
 };
 use crate::model::{State, Verb};
 
@@ -12,8 +12,10 @@ use crate::model::{State, Verb};
 /// The reason.
 pub(crate) fn enabled(model: &Model, action: Action) -> Result<(), String> {
     match action {
-        Action::StartStop | Action::Restart | Action::Pause if !model.list().marks.is_empty() => {
-            Ok(())
+        Action::StartStop | Action::Restart | Action::Pause | Action::Kill
+            if !model.list().marks.is_empty() =>
+        {
+            of_marks(model, action)
         }
         Action::StartStop => match verb_of(model, |state| state.allows(Verb::Stop)) {
             Some(true) => Ok(()),
@@ -35,6 +37,12 @@ pub(crate) fn enabled(model: &Model, action: Action) -> Result<(), String> {
             Some(Key::Image(_)) => Ok(()),
             _ => Err("only an image can be saved".to_owned()),
         },
+        Action::NextMatch | Action::PrevMatch if model.detail.search.is_empty() => {
+            Err("nothing is searched for".to_owned())
+        }
+        Action::Span if model.tab() != Some(Tab::Stats) => {
+            Err("only statistics have a span".to_owned())
+        }
         Action::UsedBy => used(model),
         Action::Zoom if model.focus == Pane::Networks => {
             Err("a network has neither logs nor layers".to_owned())
@@ -73,7 +81,9 @@ pub(crate) fn label(model: &Model, action: Action) -> &'static str {
         },
         Action::Inspect => "inspect",
         Action::Help => "help",
+        Action::Palette => "actions",
         Action::Filter => "filter",
+        Action::Leave => "quit",
         Action::In | Action::Open => "open",
         Action::Out => "back",
         Action::NextTab => "next tab",
@@ -93,6 +103,10 @@ pub(crate) fn label(model: &Model, action: Action) -> &'static str {
         Action::Cancel => match model.overlays.last() {
             Some(Overlay::Jobs(_) | Overlay::File) => "close",
             _ => "cancel",
+        },
+        Action::WithNames => match model.overlays.last() {
+            Some(Overlay::Prune(plan)) if plan.with_names => "only without a name",
+            _ => "with a name, too",
         },
         Action::CancelJob => "cancel it",
         Action::NextField => "next field",
@@ -126,6 +140,22 @@ fn allowed(model: &Model, verb: Verb) -> Result<(), String> {
         State::Restarting { .. } => "it is restarting".to_owned(),
         State::Created | State::Exited { .. } => "it is not running".to_owned(),
     })
+}
+
+/// Says why an action makes no sense for any of the marks.
+fn of_marks(model: &Model, action: Action) -> Result<(), String> {
+    let verbs: &[Verb] = match action {
+        Action::StartStop => &[Verb::Stop, Verb::Start],
+        Action::Restart => &[Verb::Restart],
+        Action::Pause => &[Verb::Pause, Verb::Unpause],
+        _ => &[Verb::Kill],
+    };
+    let mut marked = model.targets().into_iter().filter_map(|key| match key {
+        Key::Container(id) => model.facts.container(id),
+        Key::Image(_) | Key::Network(_) => None,
+    });
+    let is_fit = marked.any(|one| verbs.iter().any(|verb| one.state.allows(*verb)));
+    is_fit.then_some(()).ok_or_else(|| "none of the marked is in a state for it".to_owned())
 }
 
 /// Only a terminal of its own hears the keys that come back from it.

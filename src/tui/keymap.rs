@@ -40,6 +40,8 @@ pub(crate) enum Layer {
     Global,
     /// The delete dialog.
     Delete,
+    /// The plan of what is pruned.
+    Prune,
     /// A yes-or-no question.
     Confirm,
     /// A form's fields.
@@ -52,7 +54,7 @@ pub(crate) enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Containers,
         Self::List,
         Self::Detail,
@@ -63,6 +65,7 @@ impl Layer {
         Self::Move,
         Self::Global,
         Self::Delete,
+        Self::Prune,
         Self::Confirm,
         Self::Jobs,
         Self::Ask,
@@ -86,6 +89,7 @@ impl Layer {
             Self::Move => "move",
             Self::Global => "global",
             Self::Delete => "delete",
+            Self::Prune => "prune",
             Self::Confirm => "confirm",
             Self::Form => "form",
             Self::Reader => "reader",
@@ -97,7 +101,7 @@ impl Layer {
 /// One sequence of keys and what it means.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Binding {
-    /// The keys, pressed one after the other.
+    /// The keys, pressed one after the other; none where only the palette leads to it.
     pub(crate) keys: Vec<Chord>,
     /// What they mean.
     pub(crate) action: Action,
@@ -111,6 +115,17 @@ impl Binding {
         let keys: Vec<_> = self.keys.iter().map(ToString::to_string).collect();
         keys.join(" ")
     }
+}
+
+/// An action with all the keys that a layer gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row<'a> {
+    /// The keys as people read them; none where only the palette leads to it.
+    pub(crate) keys: Vec<String>,
+    /// What they mean.
+    pub(crate) action: Action,
+    /// What the help says.
+    pub(crate) desc: &'a str,
 }
 
 /// What the keys typed so far mean.
@@ -171,17 +186,31 @@ impl Keymap {
         self.layers.get(&layer).map_or(&[], Vec::as_slice)
     }
 
-    /// Gives a layer's actions with all their keys, in the order of the file, as help and README list them.
-    pub(crate) fn rows(&self, layer: Layer) -> Vec<(Vec<String>, &str)> {
-        let mut rows: Vec<(Vec<String>, &str)> = Vec::new();
+    /// Gives a layer's actions with all their keys, in the order of the file, as help, palette and README list them.
+    pub(crate) fn rows(&self, layer: Layer) -> Vec<Row<'_>> {
+        let mut rows: Vec<Row<'_>> = Vec::new();
         for binding in self.bindings(layer) {
-            let keys = binding.keys_text();
+            let keys = (!binding.keys.is_empty()).then(|| binding.keys_text());
             match rows.last_mut() {
-                Some((all, desc)) if *desc == binding.desc => all.push(keys),
-                _ => rows.push((vec![keys], &binding.desc)),
+                Some(row) if row.desc == binding.desc => row.keys.extend(keys),
+                _ => rows.push(Row {
+                    keys: keys.into_iter().collect(),
+                    action: binding.action,
+                    desc: &binding.desc,
+                }),
             }
         }
         rows
+    }
+
+    /// Gives all keys of an action where these layers are asked, in words: without those that mean something else there.
+    pub(crate) fn keys_of(&self, layers: &[Layer], action: Action) -> Vec<String> {
+        let bindings = layers.iter().flat_map(|layer| self.bindings(*layer));
+        bindings
+            .filter(|one| one.action == action && !one.keys.is_empty())
+            .filter(|one| self.find(layers, &one.keys) == Found::Action(action))
+            .map(Binding::keys_text)
+            .collect()
     }
 
     /// Gives the first key of an action where these layers are asked, in words; empty if it has none.
@@ -203,14 +232,30 @@ mod tests {
     }
 
     #[test]
-    fn the_default_has_no_problem_and_binds_every_action() {
+    fn the_default_has_no_problem_and_leads_to_every_action() {
         let (keymap, problems) = Keymap::new(None);
         assert_eq!(problems, Vec::<String>::new());
         for action in Action::ALL {
             let bound =
                 Layer::ALL.iter().any(|layer| !keymap.key_of(&[*layer], *action).is_empty());
-            assert!(bound, "{} has no key", action.word());
+            // What has no key is found in the palette, which lists what holds everywhere.
+            let global = keymap.rows(Layer::Global);
+            let is_listed = global.iter().any(|row| row.action == *action);
+            assert!(bound || is_listed, "nothing leads to {}", action.word());
         }
+    }
+
+    #[test]
+    fn what_has_no_key_clashes_with_nothing_and_a_user_may_take_keys_away() {
+        let (keymap, problems) = Keymap::new(Some(
+            r#"global = [{ on = [], run = "quit", desc = "Quit" }, { on = [], run = "jobs", desc = "Jobs" }]"#,
+        ));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(keymap.key_of(&[Layer::Global], Action::Quit), "");
+        assert_eq!(keymap.find(&[Layer::Global], &chords("ctrl-c")), Found::Nothing);
+        let rows = keymap.rows(Layer::Global);
+        let jobs = rows.iter().find(|row| row.action == Action::Jobs).unwrap();
+        assert_eq!((jobs.keys.len(), jobs.desc), (0, "Jobs"));
     }
 
     #[test]

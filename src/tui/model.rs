@@ -23,10 +23,11 @@ pub(crate) use form::{Field, Form, FormKind};
 pub(crate) use history::History;
 pub(crate) use job::{Job, phase};
 pub(crate) use list::{ListState, natural};
-pub(crate) use overlay::{DeleteDialog, Help, Overlay, Prompt};
+pub(crate) use overlay::{DeleteDialog, Help, Overlay, Palette, Prompt, Prune, Scope};
 pub(crate) use toasts::Toasts;
 
 use super::{
+    hits::Hits,
     keymap::{Chord, Keymap},
     theme::Theme,
     widgets::{
@@ -138,6 +139,10 @@ pub(crate) struct Model {
     pub(crate) loaded: bool,
     /// As whom the engine runs.
     pub(crate) privilege: Privilege,
+    /// What is where on the screen, as it was drawn last.
+    pub(crate) hits: Hits,
+    /// Whether the mouse belongs to the screen; if not, the terminal selects text with it.
+    pub(crate) has_mouse: bool,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     /// Whether the screen says something else than it should.
@@ -179,6 +184,8 @@ impl Model {
             facts: Facts::default(),
             loaded: false,
             privilege,
+            hits: Hits::default(),
+            has_mouse: true,
             size: (0, 0),
             dirty: true,
             theme,

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 
 use std::path::PathBuf;
 
-use super::{model::Subject, widgets::file_tree::FileTree};
+use super::{
+    model::{Scope, Subject},
+    widgets::file_tree::FileTree,
+};
 use crate::{
-    engine::{EngineError, ErrorKind, Excerpt, Force, LogLine, Overview, Progress, Shelf},
+    engine::{
+        EngineError, ErrorKind, Excerpt, Force, LogLine, Overview, Progress, PrunePlan, Shelf,
+    },
     model::{
         ContainerId, CreateContainer, CreateNetwork, HealthHistory, ImageId, ImageReference,
         NetworkId, Readings, Sample, Timestamp,
@@ -20,6 +25,8 @@ use crate::{
 pub(crate) enum Msg {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
     /// Text was pasted.
     Paste(String),
     /// The terminal has so many columns and rows now.
@@ -44,6 +51,8 @@ pub(crate) enum Msg {
     Excerpt(u64, Result<Excerpt, Failure>),
     /// The tags that a repository has in its registry.
     Tags(String, Result<Vec<String>, Failure>),
+    /// What nobody uses of what was looked through, images with a name among it or not.
+    Planned(Scope, bool, Result<PrunePlan, Failure>),
     /// How far a task has come.
     Progress(u64, Progress),
     /// What a task has to say at its end.
@@ -127,6 +136,8 @@ pub(crate) enum Effect {
     Excerpt(u64, Shelf, String),
     /// Ask a registry for the tags of a repository.
     Tags(String),
+    /// Find what nobody uses; images with a name only where that is asked for.
+    Plan(Scope, bool),
     /// Let a task end before it is done.
     Cancel(u64),
     /// Ask what a container used lately; the answer carries the number.
@@ -137,6 +148,8 @@ pub(crate) enum Effect {
     HandOver(Guest),
     /// Put a text into the terminal's clipboard (OSC 52).
     Copy(String),
+    /// Take the mouse for the screen, or leave it to the terminal.
+    Mouse(bool),
     /// Draw every cell again.
     Redraw,
     /// End the program.
@@ -182,6 +195,8 @@ pub(crate) enum Task {
     Extract(Shelf, String, PathBuf),
     /// Make an image of a container with what it has changed.
     Commit(ContainerId, ImageReference),
+    /// Remove what a plan says.
+    Prune(Box<PrunePlan>),
     /// Take back what a container did to a path.
     Reset(ContainerId, String),
 }

@@ -1,6 +1,7 @@
 //! The texts of the detail's tabs. Everything that an image or a user chose is made harmless first.
 
 mod health;
+mod map;
 
 use ratatui::{
     style::Style,
@@ -14,7 +15,9 @@ use super::{
     theme::Theme,
     widgets::text::{pad_left, pad_right, sanitize},
 };
-use crate::model::{Container, Endpoint, Health, Image, Network, NetworkMode, State};
+use crate::model::{
+    Container, Endpoint, Health, Image, ImageReference, Network, NetworkMode, State,
+};
 
 /// Writes what a tab says of a thing.
 pub(crate) fn lines(facts: &Facts, theme: &Theme, key: Key, tab: Tab) -> Vec<Line<'static>> {
@@ -60,18 +63,17 @@ impl Page<'_> {
     fn network(self, network: &Network, tab: Tab) -> Self {
         match tab {
             Tab::Endpoints => self.endpoints(network),
+            Tab::Map => self.map_of(network),
             _ => self.json(network),
         }
     }
 
     fn image_of(self, container: &Container, image: &Image) -> Self {
-        let now = image.display_name();
+        // The same name may be written without its tag.
+        let called = container.image_name.parse::<ImageReference>();
+        let is_called_so = called.is_ok_and(|name| image.references.contains(&name));
         let page = self.badge_row("image", image).row("id", &image.id.to_string());
-        let page = if now == container.image_name {
-            page
-        } else {
-            page.row("was called", &container.image_name)
-        };
+        let page = if is_called_so { page } else { page.row("was called", &container.image_name) };
         page.row("size", &spaced_size(image.size()))
             .row("layers", &image.layers.len().to_string())
             .blank()
@@ -189,7 +191,7 @@ impl Page<'_> {
             .row("bridge", &network.bridge)
             .blank();
         if network.endpoints.is_empty() {
-            return page.dim("no container has an address in it");
+            return page.dim("no container has an address in it; a new one may join it");
         }
         let mut endpoints: Vec<_> = network.endpoints.iter().collect();
         endpoints.sort_by_key(|endpoint| endpoint.address);
@@ -269,7 +271,9 @@ pub(crate) fn state_words(container: &Container, now: crate::model::Timestamp) -
         }
         State::Restarting { finished, exit, restarts, .. } => {
             let ago = rough_age(now, *finished);
-            format!("restarting, the {restarts}. time; exited {} {ago} ago", exit.code)
+            let times =
+                if *restarts == 1 { "once".to_owned() } else { format!("{restarts} times") };
+            format!("restarted {times}, and again soon; exited {} {ago} ago", exit.code)
         }
         State::Exited { finished, exit, .. } => {
             let why = if exit.oom { ", out of memory" } else { "" };

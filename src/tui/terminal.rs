@@ -9,6 +9,7 @@ use std::{
 
 use crossterm::{
     cursor, event, execute,
+    style::Print,
     terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
 };
 use ratatui::{
@@ -18,6 +19,15 @@ use ratatui::{
 
 /// Whether the terminal is ours now; whoever gives it back first clears this.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the mouse is ours while the terminal is.
+static MOUSE: AtomicBool = AtomicBool::new(true);
+
+/// Has the terminal tell of clicks and of the wheel (1000), in numbers that end nowhere (1006).
+///
+/// Not crossterm's `EnableMouseCapture`: that has every movement told, too, and each would wake the loop.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// The terminal while it is ours. Dropping it gives it back.
 #[derive(Debug)]
@@ -54,7 +64,13 @@ impl Screen {
     /// # Errors
     /// When the terminal fails.
     pub(super) fn lend(words: &str) -> io::Result<()> {
-        execute!(io::stdout(), event::DisableBracketedPaste, LeaveAlternateScreen, cursor::Show)?;
+        execute!(
+            io::stdout(),
+            Print(MOUSE_OFF),
+            event::DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        )?;
         write!(io::stdout(), "{words}\r\n")?;
         io::stdout().flush()
     }
@@ -90,7 +106,21 @@ impl Drop for Screen {
 fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)
+    let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_ON } else { "" };
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        event::EnableBracketedPaste,
+        Print(mouse),
+        cursor::Hide
+    )
+}
+
+/// Takes the mouse for the screen, or leaves it to the terminal, which selects text with it.
+pub(super) fn take_mouse(is_ours: bool) {
+    MOUSE.store(is_ours, Ordering::SeqCst);
+    // A terminal that is gone is noticed by the next frame.
+    drop(execute!(io::stdout(), Print(if is_ours { MOUSE_ON } else { MOUSE_OFF })));
 }
 
 /// Makes the terminal what it was. Failures cannot be told to anyone: the terminal may be gone (SIGHUP).
@@ -98,6 +128,7 @@ fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         drop(execute!(
             io::stdout(),
+            Print(MOUSE_OFF),
             event::DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show

@@ -7,4 +7,6 @@ mod fixture;
 mod frames;
 mod jobs;
 mod looping;
+mod mouse;
+mod palette;
 mod readme;

@@ -1,6 +1,7 @@
 //! From a message to the next model and to what has to be done outside: pure, without I/O and without waiting.
 
 mod ask;
+mod copy;
 mod detail;
 mod dialogs;
 mod files;
@@ -8,6 +9,9 @@ mod jobs;
 mod keys;
 mod listing;
 mod lists;
+mod mouse;
+mod palette;
+mod prune;
 mod verbs;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -37,6 +41,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = Vec::new();
     match msg {
         Msg::Key(event) => keys::press(model, event, &mut effects),
+        Msg::Mouse(event) => mouse::take(model, event, &mut effects),
         Msg::Paste(text) => keys::paste(model, &text),
         Msg::Resize(width, height) => {
             model.size = (width, height);
@@ -61,6 +66,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Excerpt(number, result) => files::came(model, number, result),
         Msg::Tags(name, result) => ask::tags(model, &name, result),
+        Msg::Planned(scope, with_names, plan) => prune::planned(model, (scope, with_names), plan),
         Msg::Progress(job, progress) => jobs::advanced(model, job, progress),
         Msg::Told(words) => say(model, words, Tone::Good),
         answer @ (Msg::LogLines(..) | Msg::LogEnd(..) | Msg::Tree(..) | Msg::Samples(..)) => {

@@ -14,20 +14,25 @@ mod table;
 
 use ratatui::{Frame, buffer::Buffer};
 
-use super::{layout, model::Model};
+use super::{hits::Zone, layout, model::Model};
 
 /// Draws the whole screen.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &mut Model) {
     let areas = layout::areas(model);
     let buffer = frame.buffer_mut();
+    let mut hits = std::mem::take(&mut model.hits);
+    hits.clear();
     header::draw(buffer, areas.header, model);
-    lists::draw(buffer, &areas, model);
-    detail::draw(buffer, areas.detail, model);
-    footer::draw(buffer, &areas, model);
+    lists::draw(buffer, &areas, model, &mut hits);
+    detail::draw(buffer, areas.detail, model, &mut hits);
     footer::draw_toasts(buffer, areas.body, model);
     for overlay in &model.overlays {
-        dialogs::draw(buffer, areas.body, model, overlay);
+        // What lies below is not clicked, whether it is seen or not.
+        hits.note(buffer.area, Zone::Overlay);
+        dialogs::draw(buffer, areas.body, model, (overlay, &mut hits));
     }
+    footer::draw(buffer, &areas, model, &mut hits);
+    model.hits = hits;
     file::draw(buffer, areas.body, model);
     footer::draw_continuations(buffer, areas.body, model);
     if model.theme.ascii {

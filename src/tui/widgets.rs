@@ -45,7 +45,6 @@ pub(crate) enum Step {
     /// To the end.
     Bottom,
     /// So many on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no key or wheel is bound to it yet"))]
     By(isize),
 }
 

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     engine::{
         self, Archive, Cancel, CommitRequest, Destination, Engine, EngineError, ErrorKind,
-        Extracted, Force, Progress, Result,
+        Extracted, Force, Progress, PrunePlan, Pruned, Result,
     },
     model::{ImageId, ImageReference},
     tui::{
@@ -98,6 +98,7 @@ impl Tasks {
                 Ok(())
             }
             Task::Reset(id, path) => engine.reset(id, &path),
+            Task::Prune(plan) => prune(engine, *plan, tell),
             other => plainly(engine, other),
         }
     }
@@ -163,8 +164,11 @@ fn plainly(engine: &Engine, task: Task) -> Result<()> {
         }
         Task::RemoveNetworks(ids) => ids.into_iter().try_for_each(|id| engine.remove_network(id)),
         Task::Run(request) => {
-            let container = engine.create(&request)?;
-            engine.start(container.id).map(drop)
+            let id = engine.create(&request)?.id;
+            engine.start(id).map(drop).inspect_err(|_| {
+                // The form is still open and is corrected: its name must be free for the next try. One that removes itself is gone.
+                drop(engine.remove(id, Force::Yes));
+            })
         }
         Task::CreateNetwork(request) => engine.create_network(&request).map(drop),
         // These have something to say.
@@ -173,8 +177,19 @@ fn plainly(engine: &Engine, task: Task) -> Result<()> {
         | Task::Save(..)
         | Task::Extract(..)
         | Task::Commit(..)
+        | Task::Prune(_)
         | Task::Reset(..) => Ok(()),
     }
+}
+
+/// Removes what a plan says, and tells what went; what has come into use meanwhile stays, and the first of that is the error.
+fn prune(engine: &Engine, plan: PrunePlan, tell: &dyn Fn(Msg)) -> Result<()> {
+    let Pruned { gone, refused } = engine.prune(plan);
+    let number = gone.containers.len() + gone.networks.len() + gone.images.len();
+    if number > 0 {
+        tell(Msg::Told(format!("pruned {number}: {} given back", spaced_size(gone.bytes()))));
+    }
+    refused.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Removes an image with all its names; never one that a container stands on.

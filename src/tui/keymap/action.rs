@@ -28,6 +28,18 @@ actions! {
     Quit = "quit",
     /// Opens the help.
     Help = "help",
+    /// Opens the palette.
+    Palette = "palette",
+    /// Plans which containers are pruned.
+    PruneContainers = "prune_containers",
+    /// Plans which images are pruned.
+    PruneImages = "prune_images",
+    /// Plans which networks are pruned.
+    PruneNetworks = "prune_networks",
+    /// Plans what of everything is pruned.
+    PruneAll = "prune_all",
+    /// Takes images that have a name into a plan, or out of it.
+    WithNames = "with_names",
     /// Focuses the containers.
     Containers = "containers",
     /// Focuses the images.
@@ -58,6 +70,8 @@ actions! {
     Inspect = "inspect",
     /// Copies the id.
     CopyId = "copy_id",
+    /// Copies what has the focus, as text.
+    CopyView = "copy_view",
     /// Asks which images to pull.
     Pull = "pull",
     /// Lists what is being done.
@@ -66,6 +80,8 @@ actions! {
     Extract = "extract",
     /// Shows past messages.
     Messages = "messages",
+    /// Takes the mouse, or leaves it.
+    Mouse = "mouse",
     /// Draws everything again.
     Redraw = "redraw",
     /// Moves down.
@@ -164,6 +180,31 @@ impl Action {
     /// Reads the word of the keymap.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.word() == word)
+    }
+
+    /// Tells whether it does something with the selection, and not with the screen.
+    pub(crate) const fn is_of_selection(self) -> bool {
+        matches!(
+            self,
+            Self::StartStop
+                | Self::Restart
+                | Self::Pause
+                | Self::Kill
+                | Self::Shell
+                | Self::Attach
+                | Self::Delete
+                | Self::New
+                | Self::UsedBy
+                | Self::Inspect
+                | Self::CopyId
+                | Self::Zoom
+                | Self::Extract
+                | Self::Commit
+                | Self::Reset
+                | Self::Open
+                | Self::In
+                | Self::Compare
+        )
     }
 
     /// Gives the movement that it is, if it is one.

@@ -67,6 +67,9 @@ fn bindings_of(row: &Row) -> Result<Vec<Binding>, String> {
             .map(|keys| Binding { keys, action, desc: row.desc.clone() })
             .ok_or_else(|| format!("'{sequence}' is not a key"))
     };
+    if sequences.is_empty() {
+        return Ok(vec![Binding { keys: Vec::new(), action, desc: row.desc.clone() }]);
+    }
     sequences.iter().map(binding).collect()
 }
 
@@ -114,7 +117,10 @@ pub(super) fn lay_over(layers: &mut Layers, own: Layers, problems: &mut Vec<Stri
     }
 }
 
-/// Tells whether one sequence is, or begins, the other.
+/// Tells whether one sequence is, or begins, the other; no keys are no sequence.
 fn clash(one: &Binding, other: &Binding) -> bool {
+    if one.keys.is_empty() || other.keys.is_empty() {
+        return false;
+    }
     one.keys.starts_with(&other.keys) || other.keys.starts_with(&one.keys)
 }

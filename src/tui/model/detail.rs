@@ -35,6 +35,8 @@ pub(crate) enum Tab {
     Config,
     /// Who stands in a network.
     Endpoints,
+    /// Who reaches whom through a network.
+    Map,
 }
 
 impl Tab {
@@ -54,7 +56,7 @@ impl Tab {
             Pane::Images => {
                 &[Self::UsedBy, Self::Layers, Self::History, Self::Config, Self::Inspect]
             }
-            Pane::Networks => &[Self::Endpoints, Self::Inspect],
+            Pane::Networks => &[Self::Endpoints, Self::Map, Self::Inspect],
         }
     }
 
@@ -74,12 +76,13 @@ impl Tab {
             Self::History => "History",
             Self::Config => "Config",
             Self::Endpoints => "Endpoints",
+            Self::Map => "Map",
         }
     }
 }
 
 /// How deep the user is in the detail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
     /// In the lists.
     Outside,

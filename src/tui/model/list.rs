@@ -110,6 +110,16 @@ impl ListState {
         self.offset = self.offset.min(place).max((place + 1).saturating_sub(height)).min(furthest);
     }
 
+    /// Scrolls by so many rows; the cursor stays on its row as long as that is seen, and goes with the edge from then on.
+    pub(crate) fn scroll(&mut self, by: isize, height: usize) {
+        let furthest = self.rows.len().saturating_sub(height);
+        self.offset = self.offset.saturating_add_signed(by).min(furthest);
+        let Some(last) = self.rows.len().checked_sub(1) else { return };
+        let seen = (self.offset, (self.offset + height - 1).min(last));
+        let place = self.place().unwrap_or(0).clamp(seen.0, seen.1);
+        self.cursor = Some(self.rows[place].0);
+    }
+
     /// Marks or unmarks the row under the cursor.
     pub(crate) fn mark(&mut self) {
         if let Some(key) = self.cursor {

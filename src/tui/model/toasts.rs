@@ -31,6 +31,8 @@ pub(crate) struct Toasts {
     pub(crate) standing: VecDeque<Toast>,
     /// All of the last ones, oldest first.
     pub(crate) kept: VecDeque<(Timestamp, String)>,
+    /// How many were said since all of them were read.
+    pub(crate) unread: usize,
 }
 
 impl Toasts {
@@ -42,6 +44,7 @@ impl Toasts {
         self.standing.retain(|toast| toast.text != text);
         self.standing.push_back(Toast { text: text.clone(), tone, until });
         self.kept.push_back((now, text));
+        self.unread = (self.unread + 1).min(KEPT);
         while self.standing.len() > WAITING {
             self.standing.pop_front();
         }

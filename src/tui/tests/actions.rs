@@ -1,12 +1,12 @@
 //! Keys in, effects out.
 
 use super::fixture::{
-    blank, container, container_id, frame, image_id, model, network_id, noon, overview, press,
+    blank, container, container_id, frame, image_id, log, model, network_id, noon, overview, press,
     running, send, text, type_word,
 };
 use crate::{
     engine::{Force, Overview},
-    model::{CreateContainer, NetworkRequest, State},
+    model::{CreateContainer, NetworkMode, NetworkRequest, State},
     tui::{
         model::{Model, Pane},
         msg::{Effect, Failure, Guest, Msg, Task},
@@ -262,4 +262,83 @@ fn actions_apply_to_the_marks() {
     let stops = [4, 2].map(|number| Task::Stop(container_id(number)));
     let [first, second] = stops;
     assert_eq!(effects, [Effect::Do(1, first), Effect::Do(2, second)]);
+}
+
+#[test]
+fn kill_asks_once_for_all_marks_that_run() {
+    let mut model = model(SIZE);
+    // The second row does not run.
+    press(&mut model, "space space space K");
+    let shown = text(&frame(&mut model));
+    assert!(shown.contains("Kill 2 containers") && shown.contains("  web-1"), "{shown}");
+    let kills = [4, 1].map(|number| Task::Kill(container_id(number)));
+    let [first, second] = kills;
+    assert_eq!(press(&mut model, "y"), [Effect::Do(1, first), Effect::Do(2, second)]);
+    press(&mut model, "esc g j space");
+    assert_eq!(press(&mut model, "K"), []);
+    assert_eq!(toast(&model), "kill: none of the marked is in a state for it");
+}
+
+#[test]
+fn ids_of_all_marks_and_what_is_seen_go_to_the_clipboard() {
+    let mut model = model(SIZE);
+    let ids = format!("{}\n{}", container_id(4).hex(), container_id(3).hex());
+    assert_eq!(press(&mut model, "space space y").last(), Some(&Effect::Copy(ids)));
+    assert_eq!(toast(&model), "copied 2 ids");
+    let table = match press(&mut model, "esc 3 Y").as_slice() {
+        [.., Effect::Copy(table)] => table.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        table,
+        "NAME     SUBNET         ENDPOINTS    BRIDGE\n\
+         backend  10.210.1.0/24  1 endpoint   estiba2\n\
+         bridge   10.210.0.0/24  2 endpoints  estiba1"
+    );
+    press(&mut model, "1 l");
+    let number = model.detail.number;
+    send(&mut model, Msg::LogLines(number, log(&["GET / 200", "\u{1b}[31mred\u{1b}[0m\u{7}"])));
+    let copy = Effect::Copy("GET / 200\nred^G".to_owned());
+    assert_eq!(press(&mut model, "Y"), [copy]);
+    let long: Vec<String> = (0..3000).map(|number| format!("{number:040}")).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    send(&mut model, Msg::LogLines(number, log(&long)));
+    match press(&mut model, "Y").as_slice() {
+        [Effect::Copy(text)] => assert!(text.len() <= 48 * 1024 && text.ends_with("2999")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(toast(&model), "copied the last 1198 lines");
+    press(&mut model, "] Y");
+    assert_eq!(toast(&model), "copy: charts are no text");
+}
+
+#[test]
+fn messages_wait_to_be_read_again() {
+    let mut model = model(SIZE);
+    press(&mut model, "y j y");
+    assert!(text(&frame(&mut model)).contains("E ● 2 messages"));
+    press(&mut model, "E esc");
+    assert!(!text(&frame(&mut model)).contains("●"));
+}
+
+#[test]
+fn a_map_shows_who_stands_at_the_bridge_and_where_else() {
+    let mut model = model(SIZE);
+    let mut world = overview();
+    world.sequence = 8;
+    let mut both = container(5, "both", (1, "debian:12"), running(5));
+    both.config.network = NetworkMode::Bridges(vec![network_id(1), network_id(2)]);
+    world.containers.push(both);
+    send(&mut model, Msg::Loaded(Ok(world)));
+    press(&mut model, "3 j ]");
+    let shown = text(&frame(&mut model));
+    for there in [
+        "└─ bridge estiba1  10.210.0.1 of 10.210.0.0/24",
+        "├─ ▶ B web-1            10.210.0.2 eth0",
+        "├─ ▶ B both             10.210.0.6 eth0",
+        "│    also in backend",
+        "└─ ■ A job              no address yet",
+    ] {
+        assert!(shown.contains(there), "{there}: {shown}");
+    }
 }

@@ -59,33 +59,27 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
 }
 
 /// Moves in what the user is in.
-fn scroll(model: &mut Model, step: Step) {
+pub(super) fn scroll(model: &mut Model, step: Step) {
     if is_in_files(model) {
         if let Some(tree) = &mut model.panels.tree {
             tree.move_by(step);
         }
         return;
     }
-    match (model.detail.depth, model.tab()) {
-        (_, Some(Tab::Layers)) => {
-            let count = model.selected_image().map_or(0, |image| rows(model, image));
-            let last = count.saturating_sub(1);
-            let layer = model.detail.layer.min(last);
-            model.detail.layer = match step {
-                Step::Next => (layer + 1).min(last),
-                Step::Prev => layer.saturating_sub(1),
-                Step::Top => 0,
-                Step::Bottom => last,
-                Step::HalfPage(by) | Step::Page(by) => {
-                    layer.saturating_add_signed(isize::from(by) * 5).min(last)
-                }
-                Step::By(by) => layer.saturating_add_signed(by).min(last),
-            };
-        }
-        (_, Some(Tab::Logs)) => model.panels.logs.scroll(step),
-        (_, Some(Tab::Stats)) => {}
+    match model.tab() {
+        Some(Tab::Layers) => scroll_layers(model, step),
+        Some(Tab::Logs) => model.panels.logs.scroll(step),
+        Some(Tab::Stats) => {}
         _ => model.panels.text.scroll(step),
     }
+}
+
+/// Moves among the layers; a page of them has ten.
+pub(super) fn scroll_layers(model: &mut Model, step: Step) {
+    let count = model.selected_image().map_or(0, |image| rows(model, image));
+    let last = count.saturating_sub(1);
+    let layer = model.detail.layer.min(last);
+    model.detail.layer = layer.saturating_add_signed(step.distance(10)).min(last);
 }
 
 fn go_in(model: &mut Model) {

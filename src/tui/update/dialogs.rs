@@ -50,11 +50,9 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     }
     match model.overlays.last_mut() {
         Some(Overlay::Delete(_)) => delete(model, action, effects),
-        Some(Overlay::Kill(key)) => {
-            let key = *key;
-            if action == Action::Confirm {
-                kill(model, key, effects);
-            }
+        Some(Overlay::Kill(ids)) if action == Action::Confirm => {
+            let ids = ids.clone();
+            kill(model, &ids, effects);
         }
         Some(Overlay::Reset(..)) => {
             if action == Action::Confirm {
@@ -63,6 +61,8 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Some(Overlay::Ask(_)) => super::ask::act(model, action, effects),
+        Some(Overlay::Palette(_)) => super::palette::act(model, action, effects),
+        Some(Overlay::Prune(_)) => super::prune::act(model, action, effects),
         Some(Overlay::Jobs(_)) => super::jobs::act(model, action, effects),
         Some(Overlay::File) => super::files::look(model, action),
         Some(Overlay::Quit) if action == Action::Confirm => effects.push(Effect::Quit),
@@ -75,7 +75,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             Action::Confirm => close(model),
             _ => *offset = scrolled(*offset, action),
         },
-        Some(Overlay::Quit) | None => {}
+        Some(Overlay::Kill(_) | Overlay::Quit) | None => {}
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn close(model: &mut Model) {
     model.arrange();
 }
 
-fn scrolled(offset: usize, action: Action) -> usize {
+pub(super) fn scrolled(offset: usize, action: Action) -> usize {
     match action {
         Action::Next => offset.saturating_add(1),
         Action::Prev => offset.saturating_sub(1),
@@ -97,10 +97,10 @@ fn scrolled(offset: usize, action: Action) -> usize {
     }
 }
 
-fn kill(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
-    if let Key::Container(id) = key {
-        let words = format!("kill {}", model.name_of(key));
-        dispatch(model, Task::Kill(id), words, effects);
+fn kill(model: &mut Model, ids: &[ContainerId], effects: &mut Vec<Effect>) {
+    for id in ids {
+        let words = format!("kill {}", model.name_of(Key::Container(*id)));
+        dispatch(model, Task::Kill(*id), words, effects);
     }
     close(model);
 }

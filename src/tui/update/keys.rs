@@ -6,13 +6,14 @@ use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
 use super::{detail, dialogs, listing, lists, verbs};
 use crate::tui::{
     keymap::{Action, Chord, Found, Layer},
-    model::{Depth, Help, Model, Overlay, Pane, Question, Subject, Tab, Zoom},
+    model::{Depth, Help, Model, Overlay, Palette, Pane, Question, Subject, Tab, Zoom},
     msg::Effect,
+    panes::Tone,
 };
 
 /// Gives the layers that are asked now, the most particular first.
 pub(crate) fn layers(model: &Model) -> &'static [Layer] {
-    use Layer::{Ask, Confirm, Delete, File, Form, Input, Jobs, Move, Reader};
+    use Layer::{Ask, Confirm, Delete, File, Form, Input, Jobs, Move, Prune, Reader};
     if model.prompt.is_some() {
         return &[Input];
     }
@@ -24,7 +25,8 @@ pub(crate) fn layers(model: &Model) -> &'static [Layer] {
         Some(Overlay::Jobs(_)) => &[Jobs, Move],
         Some(Overlay::File) => &[File, Move],
         Some(Overlay::Form(_)) => &[Form, Input],
-        Some(Overlay::Help(_)) => &[Reader, Input],
+        Some(Overlay::Help(_) | Overlay::Palette(_)) => &[Reader, Input],
+        Some(Overlay::Prune(_)) => &[Prune, Move],
         Some(Overlay::Messages(_)) => &[Confirm, Move],
         None => base_layers(model),
     }
@@ -102,6 +104,8 @@ fn typed_into(model: &mut Model) {
         lists::prompt_changed(model);
     } else if let Some(Overlay::Help(help)) = model.overlays.last_mut() {
         help.offset = 0;
+    } else if let Some(Overlay::Palette(palette)) = model.overlays.last_mut() {
+        palette.at = 0;
     } else if let Some(Overlay::Ask(ask)) = model.overlays.last_mut() {
         (ask.chosen, ask.trouble) = (None, None);
     }
@@ -124,19 +128,21 @@ fn input(model: &mut Model) -> Option<&mut Input> {
             field.map(|field| &mut field.input)
         }
         Overlay::Help(help) => Some(&mut help.search),
+        Overlay::Palette(palette) => Some(&mut palette.search),
         Overlay::Ask(ask) => Some(&mut ask.input),
         Overlay::Delete(_)
         | Overlay::Kill(_)
         | Overlay::Quit
         | Overlay::Messages(_)
         | Overlay::Jobs(_)
+        | Overlay::Prune(_)
         | Overlay::Reset(..)
         | Overlay::File => None,
     }
 }
 
 /// Does what an action means where the user is.
-fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     model.dirty = true;
     if model.prompt.is_some() {
         lists::end_prompt(model, action);
@@ -153,8 +159,13 @@ fn anywhere(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Quit => quit(model, effects),
         Action::Leave => leave(model, effects),
         Action::Redraw => effects.extend([Effect::Redraw, Effect::Reload]),
+        Action::Mouse => mouse(model, effects),
         Action::Help => model.overlays.push(Overlay::Help(Help::default())),
-        Action::Messages => model.overlays.push(Overlay::Messages(0)),
+        Action::Palette => model.overlays.push(Overlay::Palette(Palette::default())),
+        Action::Messages => {
+            model.toasts.unread = 0;
+            model.overlays.push(Overlay::Messages(0));
+        }
         Action::Jobs => model.overlays.push(Overlay::Jobs(0)),
         Action::Containers => lists::focus(model, Pane::Containers),
         Action::Images => lists::focus(model, Pane::Images),
@@ -168,6 +179,18 @@ fn anywhere(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         _ if verbs::act(model, action, effects) => {}
         _ => lists::act(model, action),
     }
+}
+
+/// Leaves the mouse to the terminal, or takes it back.
+fn mouse(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.has_mouse ^= true;
+    effects.push(Effect::Mouse(model.has_mouse));
+    let words = if model.has_mouse {
+        "the mouse clicks and scrolls here again"
+    } else {
+        "the mouse is the terminal's: it selects text"
+    };
+    super::say(model, words, Tone::Plain);
 }
 
 /// Goes one level back; from the lists there is only out.

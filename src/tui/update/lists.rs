@@ -55,6 +55,17 @@ const fn columns(pane: Pane) -> usize {
     }
 }
 
+/// Sorts by a column; by the one that it is sorted by already, turns the order round.
+pub(super) fn sort_by(model: &mut Model, column: usize) {
+    let list = model.list_mut();
+    if list.sort == column {
+        list.reverse ^= true;
+    } else {
+        (list.sort, list.reverse) = (column, false);
+    }
+    model.arrange();
+}
+
 /// Takes back what narrows the list: first the filter, then the marks.
 fn out(model: &mut Model) {
     let list = model.list_mut();

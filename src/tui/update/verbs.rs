@@ -26,10 +26,14 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::New => new,
         Action::UsedBy => used_by,
         Action::Inspect => inspect,
-        Action::CopyId => copy_id,
+        Action::CopyId | Action::CopyView => copied,
         Action::Zoom => zoom,
         Action::Pull => pull,
         Action::Extract => save,
+        Action::PruneContainers
+        | Action::PruneImages
+        | Action::PruneNetworks
+        | Action::PruneAll => super::prune::open,
         _ => return false,
     };
     // What cannot be deleted gets its dialog all the same: it shows who is in the way, and the ways out.
@@ -45,8 +49,11 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     true
 }
 
-/// Asks which images to pull, offering the names that are here.
+/// Asks which images to pull, offering the names that are here. Where rows are marked, cleaning up is meant, and offered instead.
 fn pull(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
+    if model.detail.depth == Depth::Outside && !model.list().marks.is_empty() {
+        return super::palette::open(model, "prune");
+    }
     let images = model.facts.overview.images.iter();
     let names = images.flat_map(|image| &image.references).map(ToString::to_string).collect();
     model.overlays.push(Overlay::Ask(Ask::new(Purpose::Pull, String::new(), names)));
@@ -129,8 +136,9 @@ fn each(
 }
 
 fn kill(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
-    if let Some(key) = model.selected() {
-        model.overlays.push(Overlay::Kill(key));
+    let ids = may(model, Verb::Kill);
+    if !ids.is_empty() {
+        model.overlays.push(Overlay::Kill(ids));
     }
 }
 
@@ -218,16 +226,11 @@ fn show_tab(model: &mut Model, tab: Tab) {
     }
 }
 
-fn copy_id(model: &mut Model, _: Action, effects: &mut Vec<Effect>) {
-    let Some(key) = model.selected() else { return };
-    let id = match key {
-        Key::Container(id) => id.to_string(),
-        Key::Image(id) => id.to_string(),
-        Key::Network(id) => id.to_string(),
-    };
-    effects.push(Effect::Copy(id));
-    let words = format!("copied the id of {}", model.name_of(key));
-    say(model, words, Tone::Good);
+fn copied(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::CopyView => super::copy::view(model, effects),
+        _ => super::copy::ids(model, effects),
+    }
 }
 
 /// Shows logs or layers on the whole screen, and the next time the lists again.

@@ -10,6 +10,7 @@ use super::{layers as layer_view, paint::put, stats};
 use crate::{
     model::State,
     tui::{
+        hits::{Hits, Zone},
         keymap::Action,
         model::{Depth, Model, Tab},
         update::{base_layers, layers},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Draws it.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model, hits: &mut Hits) {
     if area.width < 3 || area.height < 3 {
         return;
     }
@@ -35,7 +36,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model) {
     let room = area.width.saturating_sub(4);
     let x = area.x + 1 + put(buffer, (area.x + 1, area.y), room, &title, theme.accent);
     draw_search(buffer, Rect::new(x, area.y, area.right().saturating_sub(x + 1), 1), model);
-    draw_tabs(buffer, Rect { height: 1, ..inside }, model, tab);
+    hits.note(area, Zone::Detail);
+    draw_tabs(buffer, Rect { height: 1, ..inside }, (model, hits), tab);
     let content = Rect {
         x: inside.x + 1,
         y: inside.y + 1,
@@ -43,11 +45,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model) {
         height: inside.height - 1,
     };
     if !content.is_empty() {
-        draw_tab(buffer, content, model, tab);
+        draw_tab(buffer, content, (model, hits), tab);
     }
 }
 
-fn draw_tab(buffer: &mut Buffer, area: Rect, model: &mut Model, tab: Tab) {
+fn draw_tab(buffer: &mut Buffer, area: Rect, (model, hits): (&mut Model, &mut Hits), tab: Tab) {
     match tab {
         Tab::Logs => {
             if let Some(words) = log_notice(model) {
@@ -58,8 +60,8 @@ fn draw_tab(buffer: &mut Buffer, area: Rect, model: &mut Model, tab: Tab) {
             }
         }
         Tab::Stats => stats::draw(buffer, area, model),
-        Tab::Layers => layer_view::draw(buffer, area, model),
-        Tab::Changes => layer_view::draw_changes(buffer, area, model),
+        Tab::Layers => layer_view::draw(buffer, area, model, hits),
+        Tab::Changes => layer_view::draw_changes(buffer, area, model, hits),
         _ => model.panels.text.render(area, buffer, &model.theme),
     }
 }
@@ -82,28 +84,34 @@ fn log_notice(model: &Model) -> Option<String> {
     Some(words.to_owned())
 }
 
-fn draw_tabs(buffer: &mut Buffer, area: Rect, model: &Model, shown: Tab) {
+fn draw_tabs(buffer: &mut Buffer, area: Rect, (model, hits): (&Model, &mut Hits), shown: Tab) {
     let theme = &model.theme;
     let tabs = Tab::of(model.focus);
-    let needed: usize = tabs.iter().map(|tab| width(tab.title()) + 2).sum();
-    let mut x = area.x;
-    // Where not all find room, the one that is shown comes first.
-    let start = if needed > usize::from(area.width) {
+    let titles: usize = tabs.iter().map(|tab| width(tab.title())).sum();
+    // Where there is little room, neighbours share the blank between them; where that is not enough, the one that is shown comes first.
+    let is_close = titles + 2 * tabs.len() > usize::from(area.width);
+    let (mut x, mut was_shown) = (area.x, false);
+    let start = if titles + tabs.len() + 1 > usize::from(area.width) {
         tabs.iter().position(|tab| *tab == shown).unwrap_or(0)
     } else {
         0
     };
-    for tab in tabs.iter().cycle().skip(start).take(tabs.len()) {
+    for (place, tab) in tabs.iter().enumerate().cycle().skip(start).take(tabs.len()) {
         let room = area.right().saturating_sub(x);
         if room == 0 {
             break;
         }
-        let (text, style) = if *tab == shown {
-            (format!("[{}]", tab.title()), theme.accent)
-        } else {
-            (format!(" {} ", tab.title()), theme.dim)
+        let (before, after, style) = match (*tab == shown, is_close) {
+            (true, _) => ("[", "]", theme.accent),
+            (false, true) if was_shown => ("", "", theme.dim),
+            (false, true) => (" ", "", theme.dim),
+            (false, false) => (" ", " ", theme.dim),
         };
-        x += put(buffer, (x, area.y), room, &text, style);
+        was_shown = *tab == shown;
+        let text = format!("{before}{}{after}", tab.title());
+        let taken = put(buffer, (x, area.y), room, &text, style);
+        hits.note(Rect::new(x, area.y, taken, 1), Zone::Tab(place));
+        x += taken;
     }
 }
 

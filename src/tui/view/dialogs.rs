@@ -4,6 +4,8 @@ mod ask;
 mod delete;
 mod form;
 mod jobs;
+mod palette;
+mod prune;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -14,25 +16,37 @@ use super::{
 use crate::{
     model::ContainerId,
     tui::{
+        hits::{Hits, Zone},
         keymap::{Action, Layer},
         model::{Key, Model, Overlay},
+        update::layers,
         widgets::text::{fit, sanitize, width},
     },
 };
+
+/// The most names that a question lists.
+const LISTED: usize = 10;
 
 /// One line of a dialog: pieces, each in its style.
 pub(super) type Text = Vec<(String, Style)>;
 
 /// Draws one overlay.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, overlay: &Overlay) {
+pub(super) fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    model: &Model,
+    (overlay, hits): (&Overlay, &mut Hits),
+) {
     match overlay {
-        Overlay::Delete(dialog) => delete::draw(buffer, area, model, dialog),
-        Overlay::Kill(key) => kill(buffer, area, model, *key),
-        Overlay::Quit => quit(buffer, area, model),
-        Overlay::Form(form) => form::draw(buffer, area, model, form),
-        Overlay::Ask(question) => ask::draw(buffer, area, model, question),
-        Overlay::Jobs(at) => jobs::draw(buffer, area, model, *at),
-        Overlay::Reset(id, path) => reset(buffer, area, model, (*id, path)),
+        Overlay::Delete(dialog) => delete::draw(buffer, area, (model, hits), dialog),
+        Overlay::Kill(ids) => kill(buffer, area, (model, hits), ids),
+        Overlay::Quit => quit(buffer, area, (model, hits)),
+        Overlay::Form(form) => form::draw(buffer, area, (model, hits), form),
+        Overlay::Ask(question) => ask::draw(buffer, area, (model, hits), question),
+        Overlay::Palette(view) => palette::draw(buffer, area, (model, hits), view),
+        Overlay::Prune(plan) => prune::draw(buffer, area, (model, hits), plan),
+        Overlay::Jobs(at) => jobs::draw(buffer, area, (model, hits), *at),
+        Overlay::Reset(id, path) => reset(buffer, area, (model, hits), (*id, path)),
         // It keeps its own place in the text, so it is drawn where that may change.
         Overlay::File => {}
         Overlay::Help(view) => help::draw(buffer, area, model, view),
@@ -40,8 +54,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, overlay: &Ove
     }
 }
 
-/// Draws a box that is as large as what it says.
-fn show(buffer: &mut Buffer, area: Rect, model: &Model, (title, lines): (&str, &[Text])) {
+/// A model, and where it is noted what is drawn where.
+type Shown<'a> = (&'a Model, &'a mut Hits);
+
+/// Draws a box that is as large as what it says; offers in it can be clicked. Gives its inside.
+fn show(
+    buffer: &mut Buffer,
+    area: Rect,
+    (model, hits): Shown<'_>,
+    (title, lines): (&str, &[Text]),
+) -> Rect {
     let line_width = |line: &Text| line.iter().map(|(text, _)| width(text)).sum::<usize>();
     let widest = lines.iter().map(line_width).max().unwrap_or(0).max(width(title) + 2);
     let size = (
@@ -50,8 +72,22 @@ fn show(buffer: &mut Buffer, area: Rect, model: &Model, (title, lines): (&str, &
     );
     let inside = dialog(buffer, area, size, title, &model.theme);
     for (y, line) in (0..inside.height).zip(lines) {
-        put_all(buffer, row(inside, y), line);
+        let place = row(inside, y);
+        put_all(buffer, place, line);
+        if let Some(action) = offered(model, line) {
+            hits.note(place, Zone::Does(action));
+        }
     }
+    inside
+}
+
+/// Tells what an offer does: what its key does.
+fn offered(model: &Model, line: &Text) -> Option<Action> {
+    let (text, style) = line.first()?;
+    let key =
+        text.strip_prefix('[')?.strip_suffix("] ").filter(|_| *style == model.theme.accent)?;
+    let mut rows = layers(model).iter().flat_map(|layer| model.keymap.rows(*layer));
+    rows.find(|row| row.keys.iter().any(|one| one == key)).map(|row| row.action)
 }
 
 /// Writes an offer with its key: `[u] remove only the name`.
@@ -64,18 +100,34 @@ fn plain(model: &Model, words: impl Into<String>) -> Text {
     vec![(words.into(), model.theme.text)]
 }
 
-fn kill(buffer: &mut Buffer, area: Rect, model: &Model, key: Key) {
-    let title = format!("Kill {}", model.name_of(key));
-    let lines = [
-        plain(model, "It gets SIGKILL: it ends at once and can save nothing."),
-        Text::new(),
-        offer(model, Layer::Confirm, Action::Confirm, "kill it"),
-        offer(model, Layer::Confirm, Action::Cancel, "close and change nothing"),
-    ];
-    show(buffer, area, model, (&title, &lines));
+fn kill(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>, ids: &[ContainerId]) {
+    let names: Vec<_> = ids.iter().map(|id| model.name_of(Key::Container(*id))).collect();
+    let (title, gets, it) = match names.as_slice() {
+        [one] => (format!("Kill {one}"), "It gets SIGKILL: it ends at once and can save", "it"),
+        several => {
+            let title = format!("Kill {} containers", several.len());
+            (title, "Each gets SIGKILL: it ends at once and can save", "them")
+        }
+    };
+    let mut lines = vec![plain(model, format!("{gets} nothing."))];
+    if names.len() > 1 {
+        lines.extend(names.iter().take(LISTED).map(|name| plain(model, format!("  {name}"))));
+    }
+    if names.len() > LISTED {
+        lines.push(plain(model, format!("  and {} more", names.len() - LISTED)));
+    }
+    lines.push(Text::new());
+    lines.push(offer(model, Layer::Confirm, Action::Confirm, &format!("kill {it}")));
+    lines.push(offer(model, Layer::Confirm, Action::Cancel, "close and change nothing"));
+    show(buffer, area, (model, hits), (&title, &lines));
 }
 
-fn reset(buffer: &mut Buffer, area: Rect, model: &Model, (id, path): (ContainerId, &str)) {
+fn reset(
+    buffer: &mut Buffer,
+    area: Rect,
+    (model, hits): Shown<'_>,
+    (id, path): (ContainerId, &str),
+) {
     let name = model.name_of(Key::Container(id));
     let title = format!("Take back what {} changed", sanitize(&name));
     let path = fit(&sanitize(path), 60);
@@ -86,10 +138,10 @@ fn reset(buffer: &mut Buffer, area: Rect, model: &Model, (id, path): (ContainerI
         offer(model, Layer::Confirm, Action::Confirm, "take it back"),
         offer(model, Layer::Confirm, Action::Cancel, "close and change nothing"),
     ];
-    show(buffer, area, model, (&title, &lines));
+    show(buffer, area, (model, hits), (&title, &lines));
 }
 
-fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
+fn quit(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>) {
     let mut lines = vec![plain(model, "This is not done yet; the screen closes when it is:")];
     lines.extend(
         model
@@ -103,7 +155,7 @@ fn quit(buffer: &mut Buffer, area: Rect, model: &Model) {
         offer(model, Layer::Confirm, Action::Confirm, "quit now and leave it undone"),
         offer(model, Layer::Confirm, Action::Cancel, "stay"),
     ]);
-    show(buffer, area, model, ("Quit", &lines));
+    show(buffer, area, (model, hits), ("Quit", &lines));
 }
 
 /// Breaks words into lines of at most so many columns where blanks allow it.

@@ -7,10 +7,14 @@ use ratatui::{
     widgets::{Clear, Widget},
 };
 
-use super::paint::{dialog, put, put_all, row};
+use super::{
+    header::counted,
+    paint::{dialog, put, put_all, row},
+};
 use crate::tui::{
     enabled::{enabled, label},
-    keymap::Action,
+    hits::{Hits, Zone},
+    keymap::{Action, Layer},
     layout::Areas,
     model::{Depth, Model, Overlay, Pane, Tab},
     update::{is_in_files, layers},
@@ -20,12 +24,17 @@ use crate::tui::{
 /// The most hints there are.
 const HINTS: usize = 8;
 
+/// Texts, each in its style.
+type Pieces = Vec<(String, Style)>;
+
 /// One hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hint {
+    /// What it does.
+    pub(crate) action: Action,
     /// The key, in words.
     pub(crate) key: String,
-    /// What it does.
+    /// What it does, in words.
     pub(crate) label: &'static str,
     /// Why it cannot do that now.
     pub(crate) reason: Option<String>,
@@ -36,20 +45,29 @@ const fn wanted(model: &Model) -> &'static [Action] {
     use Action as A;
     match (model.detail.depth, model.focus) {
         (Depth::Files, _) => {
-            &[A::Open, A::Out, A::Filter, A::Sort, A::Waste, A::Extract, A::Stacked, A::Help]
+            &[A::Open, A::Out, A::Filter, A::Sort, A::Waste, A::Extract, A::Palette, A::Help]
         }
         (Depth::Tab, Pane::Images) => {
-            &[A::In, A::Out, A::NextTab, A::Stacked, A::Waste, A::Compare, A::Zoom, A::Help]
+            &[A::In, A::Out, A::NextTab, A::Stacked, A::Waste, A::Compare, A::Palette, A::Help]
         }
-        (Depth::Tab, _) => &[A::Out, A::NextTab, A::Filter, A::NextMatch, A::Zoom, A::Help],
-        (Depth::Outside, Pane::Containers) => {
-            &[A::StartStop, A::Restart, A::Shell, A::Zoom, A::New, A::Delete, A::UsedBy, A::Help]
+        (Depth::Tab, _) => {
+            &[A::Out, A::NextTab, A::Filter, A::NextMatch, A::Zoom, A::Palette, A::Help]
         }
+        (Depth::Outside, Pane::Containers) => &[
+            A::StartStop,
+            A::Restart,
+            A::Shell,
+            A::Zoom,
+            A::Delete,
+            A::UsedBy,
+            A::Palette,
+            A::Help,
+        ],
         (Depth::Outside, Pane::Images) => {
-            &[A::New, A::Zoom, A::UsedBy, A::Delete, A::Inspect, A::Pull, A::Filter, A::Help]
+            &[A::New, A::Zoom, A::UsedBy, A::Delete, A::Pull, A::Filter, A::Palette, A::Help]
         }
         (Depth::Outside, Pane::Networks) => {
-            &[A::New, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Help]
+            &[A::New, A::UsedBy, A::Delete, A::Inspect, A::Filter, A::Palette, A::Help]
         }
     }
 }
@@ -63,6 +81,10 @@ pub(crate) fn hints(model: &Model) -> Vec<Hint> {
         match model.overlays.last() {
             Some(Overlay::Form(_)) => &[Action::NextField, Action::Confirm, Action::Cancel],
             Some(Overlay::Ask(_)) => &[Action::Complete, Action::Confirm, Action::Cancel],
+            Some(Overlay::Prune(plan)) if plan.scope.has_images() => {
+                &[Action::Confirm, Action::WithNames, Action::Cancel]
+            }
+            Some(Overlay::Prune(_) | Overlay::Palette(_)) => &[Action::Confirm, Action::Cancel],
             Some(Overlay::Jobs(_)) => &[Action::CancelJob, Action::Cancel],
             Some(Overlay::File) => &[Action::Filter, Action::NextMatch, Action::Cancel],
             None if is_in_files(model) && model.focus == Pane::Containers => &[
@@ -76,13 +98,21 @@ pub(crate) fn hints(model: &Model) -> Vec<Hint> {
                 Action::Help,
             ],
             Some(_) => &[Action::Cancel],
+            None if model.loaded && model.facts.overview.images.is_empty() => {
+                &[Action::Pull, Action::Palette, Action::Help, Action::Leave]
+            }
             None => wanted(model),
         }
     };
     actions
         .iter()
-        .filter(|action| **action != Action::In || model.tab() == Some(Tab::Layers))
+        .filter(|action| match action {
+            Action::In => model.tab() == Some(Tab::Layers),
+            Action::NextMatch => !model.detail.search.is_empty(),
+            _ => true,
+        })
         .map(|action| Hint {
+            action: *action,
             key: model.keymap.key_of(layers, *action),
             label: label(model, *action),
             reason: enabled(model, *action).err(),
@@ -94,32 +124,57 @@ pub(crate) fn hints(model: &Model) -> Vec<Hint> {
 }
 
 /// Draws the hints; those that find no place are left out, but not the last, which is the help.
-pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model) {
+pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model, hits: &mut Hits) {
     let (area, theme) = (areas.footer, &model.theme);
     if area.is_empty() {
         return;
     }
-    let mut hints: Vec<Vec<(String, Style)>> =
-        hints(model).iter().map(|hint| pieces(hint, model)).collect();
+    let mut shown: Vec<(Option<Action>, Pieces)> =
+        hints(model).iter().map(|hint| (Some(hint.action), pieces(hint, model))).collect();
     if areas.is_small {
         let words = " too small for all panes: 60×16 is needed ".to_owned();
-        hints.insert(0, vec![(words, theme.warn)]);
+        shown.insert(0, (None, vec![(words, theme.warn)]));
     }
-    let total = |hints: &[Vec<(String, Style)>]| -> usize {
-        hints.iter().flatten().map(|(text, _)| width(text)).sum()
+    let total = |shown: &[(Option<Action>, Pieces)]| -> usize {
+        shown.iter().flat_map(|(_, pieces)| pieces).map(|(text, _)| width(text)).sum()
     };
-    while total(&hints) > usize::from(area.width) && hints.len() > 1 {
-        let next_to_last = hints.len() - 2;
+    while total(&shown) > usize::from(area.width) && shown.len() > 1 {
+        let next_to_last = shown.len() - 2;
         if areas.is_small && next_to_last == 0 {
-            hints.pop();
+            shown.pop();
         } else {
-            hints.remove(next_to_last);
+            shown.remove(next_to_last);
         }
     }
-    put_all(buffer, area, &hints.concat());
+    draw_unread(buffer, area, (model, hits), total(&shown));
+    let mut x = area.x;
+    for (action, pieces) in shown {
+        let room = Rect { x, width: area.right().saturating_sub(x), ..area };
+        let taken = put_all(buffer, room, &pieces);
+        if let Some(action) = action {
+            hits.note(Rect { width: taken, ..room }, Zone::Does(action));
+        }
+        x += taken;
+    }
 }
 
-fn pieces(hint: &Hint, model: &Model) -> Vec<(String, Style)> {
+/// Says at the right how many messages were not read again yet, where the hints leave room.
+fn draw_unread(buffer: &mut Buffer, area: Rect, (model, hits): (&Model, &mut Hits), taken: usize) {
+    let unread = model.toasts.unread;
+    let key = model.keymap.key_of(&[Layer::Global], Action::Messages);
+    if unread == 0 || key.is_empty() || !model.overlays.is_empty() {
+        return;
+    }
+    let words = format!(" {key} ● {} ", counted(unread, "message"));
+    let columns = u16::try_from(width(&words)).unwrap_or(u16::MAX);
+    if taken + usize::from(columns) <= usize::from(area.width) {
+        let place = Rect { x: area.right() - columns, width: columns, ..area };
+        put(buffer, (place.x, place.y), columns, &words, model.theme.dim);
+        hits.note(place, Zone::Does(Action::Messages));
+    }
+}
+
+fn pieces(hint: &Hint, model: &Model) -> Pieces {
     let theme = &model.theme;
     match &hint.reason {
         None => vec![

@@ -7,7 +7,7 @@ use super::{
     paint::{dialog, put_all, row},
 };
 use crate::tui::{
-    keymap::Layer,
+    keymap::{Action, Layer},
     model::{Help, Model, rough_age},
     update::base_layers,
     widgets::text::{pad_right, sanitize},
@@ -45,16 +45,20 @@ fn help_lines(model: &Model, search: &str) -> Vec<Text> {
 }
 
 fn rows(model: &Model, layer: Layer, search: &str) -> Vec<Text> {
+    let palette = model.keymap.key_of(&[Layer::Global], Action::Palette);
     let rows = model.keymap.rows(layer).into_iter();
-    rows.map(|(keys, desc)| (keys.join(" "), desc))
-        .filter(|(keys, desc)| keys.contains(search) || desc.to_lowercase().contains(search))
-        .map(|(keys, desc)| {
-            vec![
-                (format!("  {} ", pad_right(&keys, 18)), model.theme.good),
-                (sanitize(desc).into_owned(), model.theme.text),
-            ]
-        })
-        .collect()
+    rows.map(|row| match row.keys.as_slice() {
+        [] => (palette.clone(), row.desc),
+        keys => (keys.join(" "), row.desc),
+    })
+    .filter(|(keys, desc)| keys.contains(search) || desc.to_lowercase().contains(search))
+    .map(|(keys, desc)| {
+        vec![
+            (format!("  {} ", pad_right(&keys, 18)), model.theme.good),
+            (sanitize(desc).into_owned(), model.theme.text),
+        ]
+    })
+    .collect()
 }
 
 /// Draws the last messages in full, the newest first.

@@ -10,6 +10,7 @@ use super::paint::{put, put_all};
 use crate::{
     model::{Change, Image},
     tui::{
+        hits::{Hits, Zone},
         model::{Depth, Key, Model, Question, Subject, letters, spaced_size, state_text},
         theme::Theme,
         widgets::{
@@ -25,7 +26,7 @@ const WIDE: u16 = 90;
 const BAR: u16 = 10;
 
 /// Draws both.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model, hits: &mut Hits) {
     let Some(image) = model.selected_image() else {
         return;
     };
@@ -39,19 +40,19 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &mut Model) {
         Layout::vertical([Constraint::Length(rows), Constraint::Length(1), Constraint::Fill(1)])
             .areas(area)
     };
-    draw_list(buffer, list, model, image);
+    draw_list(buffer, list, (model, hits), image);
     if area.width < WIDE {
         draw_summary(buffer, gap, model, image);
-        draw_files(buffer, files, model);
+        draw_files(buffer, files, model, hits);
     } else {
         let [summary, files] =
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(files);
         draw_summary(buffer, summary, model, image);
-        draw_files(buffer, files, model);
+        draw_files(buffer, files, model, hits);
     }
 }
 
-fn draw_list(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image) {
+fn draw_list(buffer: &mut Buffer, area: Rect, (model, hits): (&Model, &mut Hits), image: &Image) {
     if area.is_empty() {
         return;
     }
@@ -93,13 +94,18 @@ fn draw_list(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image) {
         put(buffer, (row.x + x, y), room.saturating_sub(x), &text, theme.text);
         let start = area.right().saturating_sub(BAR).max(area.x);
         put(buffer, (start, y), bar, &"█".repeat(usize::from(bar)), theme.dim);
-        mark_row(buffer, row, model, place);
+        mark_row(buffer, row, (model, hits), place);
     }
-    draw_containers(buffer, area, model, image);
+    draw_containers(buffer, area, (model, hits), image);
 }
 
 /// Draws the containers that stand on the image: what each has changed is the last layer, for itself.
-fn draw_containers(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image) {
+fn draw_containers(
+    buffer: &mut Buffer,
+    area: Rect,
+    (model, hits): (&Model, &mut Hits),
+    image: &Image,
+) {
     let theme = &model.theme;
     let height = usize::from(area.height - 1);
     let first = (model.detail.layer + 1).saturating_sub(height);
@@ -114,12 +120,13 @@ fn draw_containers(buffer: &mut Buffer, area: Rect, model: &Model, image: &Image
             ("  what it has changed".to_owned(), theme.dim),
         ];
         put_all(buffer, row, &pieces);
-        mark_row(buffer, row, model, place);
+        mark_row(buffer, row, (model, hits), place);
     }
 }
 
-/// Shows where the cursor is.
-fn mark_row(buffer: &mut Buffer, row: Rect, model: &Model, place: usize) {
+/// Shows where the cursor is, and notes which layer the row is.
+fn mark_row(buffer: &mut Buffer, row: Rect, (model, hits): (&Model, &mut Hits), place: usize) {
+    hits.note(row, Zone::Layer(place));
     if place == model.detail.layer {
         put(buffer, (row.x, row.y), 1, "▸", model.theme.accent);
         if model.detail.depth == Depth::Tab {
@@ -135,7 +142,7 @@ fn waste_of<'a>(model: &'a Model, image: &Image) -> Option<&'a [u64]> {
 }
 
 /// Draws what a container has changed, alone.
-pub(super) fn draw_changes(buffer: &mut Buffer, area: Rect, model: &mut Model) {
+pub(super) fn draw_changes(buffer: &mut Buffer, area: Rect, model: &mut Model, hits: &mut Hits) {
     let Some(image) = model.selected_image() else {
         let words = "its image is gone";
         put(buffer, (area.x, area.y), area.width, words, model.theme.dim);
@@ -144,7 +151,7 @@ pub(super) fn draw_changes(buffer: &mut Buffer, area: Rect, model: &mut Model) {
     let [summary, files] =
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     draw_summary(buffer, summary, model, image);
-    draw_files(buffer, files, model);
+    draw_files(buffer, files, model, hits);
 }
 
 /// Gives the letters of all images that have a layer, in so many columns.
@@ -260,13 +267,17 @@ const fn word(change: Change) -> &'static str {
     }
 }
 
-fn draw_files(buffer: &mut Buffer, area: Rect, model: &mut Model) {
+fn draw_files(buffer: &mut Buffer, area: Rect, model: &mut Model, hits: &mut Hits) {
     if area.is_empty() {
         return;
     }
     if let Some(tree) = &mut model.panels.tree {
         let has_focus = model.detail.depth == Depth::Files;
-        return tree.render(area, buffer, &model.theme, has_focus);
+        let rows = tree.render(area, buffer, &model.theme, has_focus);
+        for (place, y) in (rows.y..rows.bottom()).enumerate() {
+            hits.note(Rect { y, height: 1, ..rows }, Zone::File(place));
+        }
+        return;
     }
     let words = match &model.detail.trouble {
         Some(trouble) => sanitize(trouble).into_owned(),

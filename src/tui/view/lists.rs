@@ -6,13 +6,14 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{header::counted, paint::put, table::Table};
 use crate::tui::{
+    hits::{Hits, Zone},
     keymap::{Action, Layer},
     layout::Areas,
     model::{Depth, Key, Model, Pane},
 };
 
 /// Draws every pane that has a place.
-pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model) {
+pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model, hits: &mut Hits) {
     if areas.panes.is_empty() {
         return;
     }
@@ -22,8 +23,9 @@ pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model) {
     for (pane, title, rows) in &areas.panes {
         let column = areas.column;
         let inside = Rect::new(column.x + 1, title + 1, column.width.saturating_sub(2), *rows);
+        hits.note(Rect::new(column.x, *title, column.width, rows + 1), Zone::Pane(*pane));
         if !inside.is_empty() {
-            draw_rows(buffer, inside, (model, *pane), &relatives);
+            draw_rows(buffer, inside, (model, *pane, hits), &relatives);
         }
     }
 }
@@ -31,7 +33,7 @@ pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model) {
 fn draw_rows(
     buffer: &mut Buffer,
     area: Rect,
-    (model, pane): (&Model, Pane),
+    (model, pane, hits): (&Model, Pane, &mut Hits),
     relatives: &BTreeSet<Key>,
 ) {
     let list = &model.lists[pane.index()];
@@ -47,10 +49,11 @@ fn draw_rows(
                 facts: &model.facts,
                 theme: &model.theme,
                 relatives,
+                pane,
                 is_current: model.focus == pane,
                 is_focused,
             }
-            .draw(buffer, area)
+            .draw(buffer, area, hits)
         };
     }
     match pane {

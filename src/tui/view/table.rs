@@ -6,7 +6,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::paint::put;
 use crate::tui::{
-    model::{Facts, Key, ListState},
+    hits::{Hits, Zone},
+    model::{Facts, Key, ListState, Pane},
     panes::{Cell, Column, Resource, Width},
     theme::Theme,
     widgets::text::{fit, width},
@@ -27,6 +28,8 @@ pub(super) struct Table<'a, R> {
     pub(super) theme: &'a Theme,
     /// What stands in a relation to the row under the cursor of the pane that has the focus.
     pub(super) relatives: &'a BTreeSet<Key>,
+    /// The pane that it fills.
+    pub(super) pane: Pane,
     /// Whether it is the pane whose row is the selection.
     pub(super) is_current: bool,
     /// Whether the keys move in it.
@@ -35,46 +38,41 @@ pub(super) struct Table<'a, R> {
 
 impl<R: Resource> Table<'_, R> {
     /// Draws titles and rows.
-    pub(super) fn draw(&self, buffer: &mut Buffer, area: Rect) {
+    pub(super) fn draw(&self, buffer: &mut Buffer, area: Rect, hits: &mut Hits) {
         if area.is_empty() {
             return;
         }
         let places = self.places(area);
         self.draw_titles(buffer, area, &places);
+        self.note_titles(area, &places, hits);
         let height = usize::from(area.height - 1);
         let shown = self.list.rows.iter().skip(self.list.offset).take(height);
         for (y, (key, index)) in (area.y + 1..).zip(shown) {
             if let Some(item) = self.items.get(*index) {
                 let row = Rect::new(area.x, y, area.width, 1);
                 self.draw_row(buffer, row, &places, (item, *key));
+                hits.note(row, Zone::Row(*key));
             }
         }
     }
 
     /// Gives each column that is shown its place: the first cell and the width.
     fn places(&self, area: Rect) -> Vec<(&'static Column<R>, u16, u16)> {
-        let mut shown: Vec<&'static Column<R>> = R::COLUMNS.iter().collect();
+        // Every row is looked at for it, so each column only once.
+        let mut shown: Vec<Measured<R>> =
+            R::COLUMNS.iter().map(|column| (column, self.widest(column))).collect();
         let room = area.width.saturating_sub(GUTTER + 1);
-        let least = |column: &Column<R>| match column.width {
-            Width::Fixed(columns) => columns,
-            Width::Content(least, most) | Width::Share(least, most) => {
-                self.widest(column).clamp(least, most)
-            }
-        };
-        let needed = |shown: &[&'static Column<R>]| -> u16 {
-            shown.iter().map(|column| least(column) + 1).sum()
-        };
+        let needed =
+            |shown: &[Measured<R>]| -> u16 { shown.iter().map(|column| least(column) + 1).sum() };
         while needed(&shown) > room + 1 {
-            let first = shown.iter().filter(|c| c.gives_way > 0).max_by_key(|c| c.gives_way);
-            let Some(first) = first.map(|column| column.gives_way) else {
-                break;
-            };
-            shown.retain(|column| column.gives_way != first);
+            let first = shown.iter().map(|(column, _)| column.gives_way).filter(|when| *when > 0);
+            let Some(first) = first.max() else { break };
+            shown.retain(|(column, _)| column.gives_way != first);
         }
-        let mut widths: Vec<u16> = shown.iter().map(|column| least(column)).collect();
-        self.share_out(&shown, &mut widths, (room + 1).saturating_sub(needed(&shown)));
+        let mut widths: Vec<u16> = shown.iter().map(least).collect();
+        share_out(&shown, &mut widths, (room + 1).saturating_sub(needed(&shown)));
         let mut x = area.x + GUTTER;
-        let place = |(column, columns): (&'static Column<R>, u16)| {
+        let place = |((column, _), columns): (Measured<R>, u16)| {
             let start = x;
             x += columns + 1;
             (column, start, columns)
@@ -82,28 +80,25 @@ impl<R: Resource> Table<'_, R> {
         shown.into_iter().zip(widths).map(place).collect()
     }
 
-    /// Shares out what is left: first to columns that are narrower than their texts, then evenly.
-    fn share_out(&self, shown: &[&'static Column<R>], widths: &mut [u16], mut spare: u16) {
-        let sharing: Vec<usize> = (0..shown.len())
-            .filter(|place| matches!(shown[*place].width, Width::Share(..)))
-            .collect();
-        let wanted: Vec<u16> = shown.iter().map(|column| self.widest(column)).collect();
-        while spare > 0 && !sharing.is_empty() {
-            let narrow = sharing.iter().filter(|place| widths[**place] < wanted[**place]);
-            let narrow: Vec<usize> = narrow.copied().collect();
-            let next = if narrow.is_empty() { &sharing } else { &narrow };
-            for place in next.iter().take(usize::from(spare)) {
-                widths[*place] += 1;
-                spare -= 1;
-            }
-        }
-    }
-
-    /// Gives the width of the widest text in a column.
+    /// Gives the width of the widest text in a column, where that matters.
     fn widest(&self, column: &Column<R>) -> u16 {
+        if let Width::Fixed(columns) = column.width {
+            return columns;
+        }
         let cells = self.items.iter().map(|item| (column.cell)(item, self.facts));
         let widest = cells.map(|cell| cell_width(&cell)).max().unwrap_or(0);
         u16::try_from(widest).unwrap_or(u16::MAX)
+    }
+
+    /// Notes where the heads of the columns are; the blank behind one belongs to it.
+    fn note_titles(&self, area: Rect, places: &[(&Column<R>, u16, u16)], hits: &mut Hits) {
+        for (column, x, columns) in places {
+            let place = R::COLUMNS.iter().position(|one| one.title == column.title);
+            let head = Rect::new(*x, area.y, columns + 1, 1).intersection(area);
+            if let Some(place) = place {
+                hits.note(head, Zone::Column(self.pane, place));
+            }
+        }
     }
 
     fn draw_titles(&self, buffer: &mut Buffer, area: Rect, places: &[(&Column<R>, u16, u16)]) {
@@ -170,6 +165,33 @@ impl<R: Resource> Table<'_, R> {
             }
             let style = base.patch(self.theme.tone(*tone));
             x += put(buffer, (x, area.y), room, text, style);
+        }
+    }
+}
+
+/// A column with the width of its widest text.
+type Measured<R> = (&'static Column<R>, u16);
+
+/// Gives the width of a column before what is left is shared out.
+fn least<R>((column, widest): &Measured<R>) -> u16 {
+    match column.width {
+        Width::Fixed(columns) => columns,
+        Width::Content(least, most) | Width::Share(least, most) => (*widest).clamp(least, most),
+    }
+}
+
+/// Shares out what is left: first to columns that are narrower than their texts, then evenly.
+fn share_out<R>(shown: &[Measured<R>], widths: &mut [u16], mut spare: u16) {
+    let sharing: Vec<usize> = (0..shown.len())
+        .filter(|place| matches!(shown[*place].0.width, Width::Share(..)))
+        .collect();
+    while spare > 0 && !sharing.is_empty() {
+        let narrow = sharing.iter().filter(|place| widths[**place] < shown[**place].1);
+        let narrow: Vec<usize> = narrow.copied().collect();
+        let next = if narrow.is_empty() { &sharing } else { &narrow };
+        for place in next.iter().take(usize::from(spare)) {
+            widths[*place] += 1;
+            spare -= 1;
         }
     }
 }

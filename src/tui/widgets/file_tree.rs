@@ -8,7 +8,7 @@ mod build;
 mod draw;
 mod order;
 
-use super::{Step, filter::Filter};
+use super::{Step, filter::Filter, text::sanitize};
 use crate::model::{Change, ChangedEntry, EntryKind, Fate, HiddenCopy, LayerEntry};
 
 /// The most rows that are unfolded unasked.
@@ -239,6 +239,29 @@ impl FileTree {
     pub(crate) fn move_by(&mut self, step: Step) {
         let last = self.visible.len().saturating_sub(1);
         self.cursor = self.cursor.saturating_add_signed(step.distance(self.height)).min(last);
+    }
+
+    /// Gives what is unfolded, by its whole path and with what the layer does to it.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let nodes = self.visible.iter().filter_map(|node| self.nodes.get(index(*node)));
+        nodes
+            .map(|node| {
+                let mark = match node.change {
+                    Change::Added => "+",
+                    Change::Changed => "~",
+                    Change::Removed => "-",
+                    Change::Unchanged => " ",
+                };
+                format!("{mark} /{}", sanitize(&node.entry.path))
+            })
+            .collect()
+    }
+
+    /// Puts the cursor on a row that is seen, counted from the first; tells whether it was there already.
+    pub(crate) fn point_at(&mut self, row: usize) -> bool {
+        let last = self.visible.len().saturating_sub(1);
+        let place = (self.offset + row).min(last);
+        std::mem::replace(&mut self.cursor, place) == place
     }
 
     /// Shows or hides what the layer did this to; folders stay for what is shown in them.

@@ -34,6 +34,17 @@ impl Filter {
         self.pattern.is_none()
     }
 
+    /// Tells how well a text fits, the higher the better; `None` if it does not. Everything fits a filter that is open or turned round
+    /// equally well.
+    pub(crate) fn score(&mut self, text: &str) -> Option<u32> {
+        match &self.pattern {
+            Some((pattern, false)) => {
+                pattern.score(Utf32Str::new(text, &mut self.buffer), &mut self.matcher)
+            }
+            _ => self.accepts(&[text]).then_some(0),
+        }
+    }
+
     /// Tells whether it accepts a thing with these texts. One of them must match as a whole: letters gathered from several would
     /// match nearly everything.
     pub(crate) fn accepts<T: AsRef<str>>(&mut self, texts: &[T]) -> bool {
@@ -65,6 +76,9 @@ mod tests {
         ] {
             assert_eq!(Filter::new(typed).accepts(&[text]), accepted, "{typed} on {text}");
         }
+        let score = |text| Filter::new("del").score(text);
+        assert!(score("Delete") > score("Show the detail"), "what begins so fits best");
+        assert_eq!((score("x"), Filter::new("!x").score("y")), (None, Some(0)));
         let texts = ["demo-app", "nginx"];
         for (typed, accepted) in
             [("dapp", true), ("ngx", true), ("min", false), ("!ngx", false), ("!min", true)]

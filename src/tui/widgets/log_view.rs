@@ -148,6 +148,11 @@ impl LogView {
         self.is_following = self.viewport.settle(&self.page);
     }
 
+    /// Gives all lines that are kept, as plain text.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.page.lines.iter().map(|kept| kept.line.text().to_owned()).collect()
+    }
+
     /// Tells whether something is searched for and not there.
     pub(crate) const fn is_lost(&self) -> bool {
         self.viewport.is_lost()

@@ -25,17 +25,17 @@ pub(super) const SIZES: [(u16, u16); 12] = [
 ];
 
 /// Draws at a place that is not the corner of the screen, and gives the rows.
-pub(super) fn drawn(
+pub(super) fn drawn<R>(
     size: (u16, u16),
-    render: impl FnOnce(Rect, &mut Buffer, &Theme),
+    render: impl FnOnce(Rect, &mut Buffer, &Theme) -> R,
 ) -> Vec<String> {
     rows(&buffer(size, render))
 }
 
 /// Draws, and gives the rows and which of them has the current match.
-pub(super) fn highlighted(
+pub(super) fn highlighted<R>(
     size: (u16, u16),
-    render: impl FnOnce(Rect, &mut Buffer, &Theme),
+    render: impl FnOnce(Rect, &mut Buffer, &Theme) -> R,
 ) -> (Vec<String>, usize) {
     let buffer = buffer(size, render);
     let current = buffer.content.iter().position(|c| c.modifier.contains(Modifier::REVERSED));
@@ -44,9 +44,9 @@ pub(super) fn highlighted(
 }
 
 /// Draws in the middle of an otherwise empty buffer.
-pub(super) fn buffer(
+pub(super) fn buffer<R>(
     (width, height): (u16, u16),
-    render: impl FnOnce(Rect, &mut Buffer, &Theme),
+    render: impl FnOnce(Rect, &mut Buffer, &Theme) -> R,
 ) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width + 4, height + 2));
     render(Rect::new(2, 1, width, height), &mut buffer, &Theme::new(true, false));

@@ -70,6 +70,11 @@ impl TextView {
         self.viewport.next_match(&self.page, direction != Step::Prev);
     }
 
+    /// Gives all lines, as plain text.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.page.0.iter().map(|line| line.text().to_owned()).collect()
+    }
+
     /// Tells whether something is searched for and not there.
     pub(crate) const fn is_lost(&self) -> bool {
         self.viewport.is_lost()

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Text, offer, show, wrapped};
+use super::{Shown, Text, offer, show, wrapped};
 use crate::tui::{
     keymap::{Action, Layer},
     model::{Ask, Key, Model, OFFERED, Purpose},
@@ -13,7 +13,7 @@ use crate::tui::{
 const TYPED: usize = 60;
 
 /// Draws it.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, ask: &Ask) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>, ask: &Ask) {
     let theme = &model.theme;
     let (title, label, does) = words(model, ask);
     let mut lines = vec![vec![
@@ -49,7 +49,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, ask: &Ask) {
         lines.push(offer(model, Layer::Ask, Action::Complete, words));
     }
     lines.push(offer(model, Layer::Input, Action::Cancel, "close and change nothing"));
-    show(buffer, area, model, (&title, &lines));
+    show(buffer, area, (model, hits), (&title, &lines));
 }
 
 /// Gives title, label and what accepting does.

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Text, offer, plain, show};
+use super::{Shown, Text, offer, plain, show};
 use crate::{
     model::{Container, ContainerId, Image, ImageId, NetworkId},
     tui::{
@@ -20,7 +20,12 @@ use crate::{
 const LISTED: usize = 10;
 
 /// Draws it.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, dialog: &DeleteDialog) {
+pub(super) fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    (model, hits): Shown<'_>,
+    dialog: &DeleteDialog,
+) {
     let title = match dialog.targets.as_slice() {
         [key] => {
             let kind = match key {
@@ -38,7 +43,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, dialog: &Dele
         [Key::Network(id)] => network_lines(model, *id),
         _ => several_lines(model, dialog),
     };
-    show(buffer, area, model, (&title, &lines));
+    show(buffer, area, (model, hits), (&title, &lines));
 }
 
 fn gone(model: &Model) -> Vec<Text> {

@@ -2,10 +2,12 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Text, offer, show, wrapped};
+use super::{Shown, Text, offer, show, wrapped};
 use crate::tui::{
+    hits::{Hits, Zone},
     keymap::{Action, Layer},
     model::{Field, Form, FormKind, Model},
+    view::paint::row,
     widgets::text::{fit, pad_right, sanitize, width},
 };
 
@@ -15,7 +17,7 @@ const WIDEST: u16 = 96;
 const LABEL: usize = 11;
 
 /// Draws it.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, form: &Form) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>, form: &Form) {
     let title = match &form.kind {
         FormKind::Container(image) => format!("New container from {}", sanitize(image)),
         FormKind::Network => "New network".to_owned(),
@@ -45,7 +47,27 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, form: &Form) 
         let taken: usize = first.iter().map(|(text, _)| width(text)).sum();
         first.push((" ".repeat(columns.saturating_sub(taken)), model.theme.text));
     }
-    show(buffer, area, model, (&title, &lines));
+    let inside = show(buffer, area, (model, hits), (&title, &lines));
+    note_fields(inside, form, &switches, hits);
+}
+
+/// Notes where the fields are: a row for each text, then the switches side by side.
+fn note_fields(inside: Rect, form: &Form, switches: &[(usize, &Field)], hits: &mut Hits) {
+    let texts = form.fields.iter().enumerate().filter(|(_, field)| field.is_on.is_none());
+    let mut y = 0;
+    for (place, _) in texts {
+        hits.note(row(inside, y), Zone::Field(place));
+        y += 1;
+    }
+    let columns = |text: &str| u16::try_from(width(text)).unwrap_or(u16::MAX);
+    let mut x = columns(&pad_right("  Switches", LABEL));
+    for (place, field) in switches {
+        let taken = columns(&switch_text(form, (*place, field)));
+        let line = row(inside, y);
+        let area = Rect { x: line.x.saturating_add(x), width: taken, ..line }.intersection(line);
+        hits.note(area, Zone::Field(*place));
+        x = x.saturating_add(taken);
+    }
 }
 
 fn text_line(
@@ -98,13 +120,16 @@ fn switch_line(model: &Model, form: &Form, switches: &[(usize, &Field)]) -> Text
     let theme = &model.theme;
     let mut line = vec![(pad_right("  Switches", LABEL), theme.text)];
     for (place, field) in switches {
-        let sign = if field.is_on == Some(true) { "[x]" } else { "[ ]" };
-        let is_here = *place == form.at;
-        let style = if is_here { theme.accent } else { theme.text };
-        let cursor = if is_here { "▸" } else { " " };
-        line.push((format!("{cursor}{sign} {} ", field.part.label()), style));
+        let style = if *place == form.at { theme.accent } else { theme.text };
+        line.push((switch_text(form, (*place, field)), style));
     }
     line
+}
+
+fn switch_text(form: &Form, (place, field): (usize, &Field)) -> String {
+    let sign = if field.is_on == Some(true) { "[x]" } else { "[ ]" };
+    let cursor = if place == form.at { "▸" } else { " " };
+    format!("{cursor}{sign} {} ", field.part.label())
 }
 
 /// Writes the command that does the same, and what is wrong, or that it is being done.

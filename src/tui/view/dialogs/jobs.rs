@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Text, offer, show};
+use super::{Shown, Text, offer, show};
 use crate::{
     engine::Progress,
     tui::{
@@ -20,7 +20,7 @@ const WORDS: usize = 60;
 const PARTS: usize = 24;
 
 /// Draws the list.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, at: usize) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>, at: usize) {
     let mut lines = Vec::new();
     let last = model.jobs.len().saturating_sub(1);
     // The rows that the frame, the keys below and the titles of all jobs leave.
@@ -45,7 +45,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, at: usize) {
         ));
     }
     lines.push(offer(model, Layer::Jobs, Action::Cancel, "close; it goes on"));
-    show(buffer, area, model, ("Jobs", &lines));
+    show(buffer, area, (model, hits), ("Jobs", &lines));
 }
 
 fn title(model: &Model, job: &Job, is_here: bool) -> Text {

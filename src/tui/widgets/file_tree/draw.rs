@@ -36,22 +36,22 @@ struct Columns {
 }
 
 impl FileTree {
-    /// Draws the rows that are seen; the one under the cursor stands out where keys move it.
+    /// Draws the rows that are seen; the one under the cursor stands out where keys move it. Gives where the rows are.
     pub(crate) fn render(
         &mut self,
         area: Rect,
         buffer: &mut Buffer,
         theme: &Theme,
         has_focus: bool,
-    ) {
+    ) -> Rect {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
-            return;
+            return area;
         }
         if self.visible.is_empty() {
             let words = fit(self.nothing(), usize::from(area.width));
             buffer.set_stringn(area.x, area.y, words, usize::from(area.width), theme.dim);
-            return;
+            return Rect::default();
         }
         let columns = self.columns(area.width);
         let mut rows = area;
@@ -77,6 +77,8 @@ impl FileTree {
         if row_width < rows.width {
             scrollbar(buffer, rows, (self.offset, self.height, total), theme);
         }
+        let shown = u16::try_from(total.min(self.height)).unwrap_or(rows.height);
+        Rect { height: shown.min(rows.height), width: row_width, ..rows }
     }
 
     /// Says why nothing is visible.
