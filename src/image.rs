@@ -104,10 +104,10 @@ pub struct Loaded {
     pub references: Vec<ImageReference>,
 }
 
-/// How far a load or a pull has come.
+/// How far something has come that images are moved by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done: `read`, `unpack`, `download`; `upload`; of a layer that is here: `exists`, `done`; that is there:
+    /// What is being done: `read`, `unpack`, `download`; `upload`, `save`; of a layer that is here: `exists`, `done`; that is there:
     /// `there`, `mounted`, `pushed`.
     pub phase: &'static str,
     /// To what: a short digest.

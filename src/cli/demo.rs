@@ -8,7 +8,7 @@ use std::{
 use super::{arguments::DemoOptions, output};
 use crate::{
     engine::{
-        Archive, Engine, EngineError, ErrorKind, Force, Result,
+        Archive, Cancel, Engine, EngineError, ErrorKind, Force, Result,
         starter::{self, APP, LABEL, STARTER},
     },
     model::{ContainerName, CreateContainer, CreateNetwork, DEFAULT_NETWORK, NetworkRequest},
@@ -45,7 +45,8 @@ fn load_images(engine: &Engine) -> Result<()> {
     let mut file = engine.scratch_file()?;
     starter::write_archive(&mut file)?;
     file.rewind().map_err(failed)?;
-    for loaded in engine.load(Archive::Stream(&mut file), &mut |_progress| {})? {
+    let archive = Archive::Stream(&mut file);
+    for loaded in engine.load(archive, &Cancel::default(), &mut |_progress| {})? {
         for reference in loaded.references {
             output::line(format!("  image {reference}"));
         }

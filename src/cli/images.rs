@@ -16,6 +16,7 @@ use super::{
     inspect,
     listing::{self, Row, moment, span},
     making, output, prune, registries,
+    transfer::{Output, Stopping, Transfer},
 };
 use crate::{
     engine::{Archive, Destination, Engine, EngineError, ErrorKind, Force, Result},
@@ -45,15 +46,18 @@ pub(super) fn dispatch(
 
 /// Loads an archive and says what came in.
 pub(super) fn load(engine: &Engine, options: &LoadOptions) -> Result<u8> {
-    let mut stdin = io::stdin();
-    let archive = match &options.input {
-        Some(path) => Archive::Path(path),
-        None => Archive::Stream(&mut stdin),
+    let stopping = Stopping::new();
+    let mut piped;
+    let archive = if let Some(path) = &options.input {
+        Archive::Path(path)
+    } else {
+        piped = stopping.archive()?;
+        Archive::Stream(&mut piped)
     };
-    for loaded in engine.load(archive, &mut |_progress| {})? {
-        if options.quiet {
-            continue;
-        }
+    let mut transfer = Transfer::new(told(options.quiet), "Loaded");
+    let all = engine.load(archive, stopping.cancel(), &mut |progress| transfer.tell(&progress))?;
+    drop(transfer);
+    for loaded in all {
         if loaded.references.is_empty() {
             output::line(format!("Loaded image ID: {}", loaded.image));
         }
@@ -66,18 +70,29 @@ pub(super) fn load(engine: &Engine, options: &LoadOptions) -> Result<u8> {
 
 /// Saves images into an archive.
 pub(super) fn save(engine: &Engine, options: &SaveOptions) -> Result<u8> {
-    if let Some(path) = &options.output {
-        engine.save(&options.names, Destination::Path(path))?;
-        return Ok(0);
-    }
-    let mut stdout = io::stdout().lock();
-    if stdout.is_terminal() {
-        let message = "an archive is not for a terminal";
-        return Err(EngineError::new(ErrorKind::Invalid, message)
-            .hint("name a file with -o, or send the output somewhere"));
-    }
-    engine.save(&options.names, Destination::Stream(&mut stdout))?;
+    let stopping = Stopping::new();
+    let mut stdout;
+    let destination = match &options.output {
+        Some(path) => Destination::Path(path),
+        None if io::stdout().is_terminal() => {
+            let message = "an archive is not for a terminal";
+            return Err(EngineError::new(ErrorKind::Invalid, message)
+                .hint("name a file with -o, or send the output somewhere"));
+        }
+        None => {
+            stdout = io::stdout().lock();
+            Destination::Stream(&mut stdout)
+        }
+    };
+    let mut transfer = Transfer::new(told(options.quiet), "Saved");
+    let mut tell = |progress| transfer.tell(&progress);
+    engine.save(&options.names, destination, stopping.cancel(), &mut tell)?;
     Ok(0)
+}
+
+/// Gives where it is told how far an archive has come: standard output is for what came of it.
+const fn told(quiet: bool) -> Output {
+    if quiet { Output::None } else { Output::Error }
 }
 
 /// Gives an image a further name.

@@ -1,12 +1,12 @@
 //! Images that are made here: `commit` and `import`.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use super::{
     Surroundings,
     arguments::{CommitOptions, ImportOptions},
     output,
-    transfer::Stopping,
+    transfer::{Output, Stopping, Transfer},
 };
 use crate::engine::{CommitRequest, Engine, ImportRequest, Result};
 
@@ -42,15 +42,18 @@ pub(super) fn import(
         changes: options.changes,
         platform: options.platform,
     };
-    let mut ignored = |_progress| {};
-    let id = if options.source == "-" {
-        engine.import(&mut io::stdin(), &request, &mut ignored)?
+    let stopping = Stopping::new();
+    let cancel = stopping.cancel();
+    let mut archive = if options.source == "-" {
+        Box::new(stopping.archive()?)
     } else {
-        let stopping = Stopping::new();
-        let mut archive =
-            engine.open_archive(&surroundings.directory, &options.source, stopping.cancel())?;
-        engine.import(&mut archive, &request, &mut ignored)?
+        engine.open_archive(&surroundings.directory, &options.source, cancel)?
     };
+    let output = if io::stderr().is_terminal() { Output::Error } else { Output::None };
+    let mut transfer = Transfer::new(output, "Imported");
+    let id =
+        engine.import(&mut archive, &request, cancel, &mut |progress| transfer.tell(&progress))?;
+    drop(transfer);
     output::line(id.to_string());
     Ok(0)
 }

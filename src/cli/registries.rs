@@ -60,7 +60,7 @@ fn fetch(
         let named = digest.as_deref().or_else(|| reference.tag()).unwrap_or_default();
         output.line(format!("{named}: Pulling from {}", reference.repository()));
     }
-    let mut transfer = Transfer::new(output);
+    let mut transfer = Transfer::new(output, "Pull complete");
     let pulled =
         engine.pull(references, platform, cancel, &mut |progress| transfer.tell(&progress))?;
     for one in &pulled {
@@ -124,7 +124,7 @@ pub(super) fn push(engine: &Engine, options: &PushOptions) -> Result<u8> {
         output.line("Using default tag: latest");
     }
     for reference in &references {
-        let mut transfer = Transfer::new(output);
+        let mut transfer = Transfer::new(output, "Pushed");
         let pushed =
             engine.push(reference, stopping.cancel(), &mut |progress| transfer.tell(&progress))?;
         if options.quiet {

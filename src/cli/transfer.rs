@@ -2,19 +2,28 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, IsTerminal as _},
-    os::unix::thread::JoinHandleExt as _,
+    fs::File,
+    io::{self, IsTerminal as _, Read},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::thread::JoinHandleExt as _,
+    },
     thread::{self, JoinHandle},
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nix::sys::{
-    pthread::pthread_kill,
-    signal::{SigSet, SigmaskHow, Signal},
+use nix::{
+    fcntl::OFlag,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        pthread::pthread_kill,
+        signal::{SigSet, SigmaskHow, Signal},
+    },
+    unistd::pipe2,
 };
 
 use super::output;
-use crate::engine::{Cancel, Progress};
+use crate::engine::{Cancel, EngineError, ErrorKind, Progress, Result};
 
 /// Tells the watcher of signals that there is nothing left to stop.
 const FINISHED: Signal = Signal::SIGUSR2;
@@ -24,6 +33,9 @@ const STOPPING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// How a layer is shown while it moves: with its speed.
 const MOVING: &str = "{prefix}: {msg:16} [{bar:30}] {bytes:>10}/{total_bytes:<10} {bytes_per_sec}";
+
+/// How an archive is shown that comes through a pipe: nobody knows how long it is.
+const ENDLESS: &str = "{prefix}: {msg:16} {bytes:>10} {bytes_per_sec}";
 
 /// How a layer is shown that does not move any more.
 const STILL: &str = "{prefix}: {msg}";
@@ -51,7 +63,13 @@ impl Output {
 }
 
 /// What is said of a transfer.
-pub(super) enum Transfer {
+pub(super) struct Transfer {
+    shown: Shown,
+    /// What is said of a layer that is done.
+    done: &'static str,
+}
+
+enum Shown {
     /// Nothing.
     Quiet,
     /// A line whenever a layer begins or ends.
@@ -61,45 +79,54 @@ pub(super) enum Transfer {
 }
 
 impl Transfer {
-    /// Chooses by what the output is.
-    pub(super) fn new(output: Output) -> Self {
+    /// Chooses by what the output is; `done` is said of a layer that is done.
+    pub(super) fn new(output: Output, done: &'static str) -> Self {
         let (is_terminal, target) = match output {
-            Output::None => return Self::Quiet,
+            Output::None => return Self { shown: Shown::Quiet, done },
             Output::Standard => (io::stdout().is_terminal(), ProgressDrawTarget::stdout()),
             Output::Error => (io::stderr().is_terminal(), ProgressDrawTarget::stderr()),
         };
-        if is_terminal {
+        let shown = if is_terminal {
             let all = MultiProgress::with_draw_target(target);
-            Self::Bars { all, bars: BTreeMap::new() }
+            Shown::Bars { all, bars: BTreeMap::new() }
         } else {
-            Self::Lines { output, told: BTreeMap::new() }
-        }
+            Shown::Lines { output, told: BTreeMap::new() }
+        };
+        Self { shown, done }
     }
 
     /// Says how far a layer is.
     pub(super) fn tell(&mut self, progress: &Progress) {
         let Progress { phase, object, done, total } = progress;
-        let Some(word) = word(phase) else { return };
-        match self {
-            Self::Quiet => {}
-            Self::Lines { output, told } => {
+        let word = if *phase == "done" { Some(self.done) } else { word(phase) };
+        let Some(word) = word else { return };
+        match &mut self.shown {
+            Shown::Quiet => {}
+            Shown::Lines { output, told } => {
                 if told.insert(object.clone(), word) != Some(word) {
                     output.line(format!("{object}: {word}"));
                 }
             }
-            Self::Bars { all, bars } => {
+            Shown::Bars { all, bars } => {
                 let bar = bars.entry(object.clone()).or_insert_with(|| {
                     let bar = ProgressBar::new(0).with_style(style(MOVING));
                     all.add(bar.with_prefix(object.clone()))
                 });
                 bar.set_message(word);
-                if let Some(total) = total {
-                    bar.set_style(style(MOVING));
-                    bar.set_length(*total);
-                    bar.set_position(*done);
-                } else {
-                    bar.set_style(style(STILL));
-                    bar.finish();
+                match (total, done) {
+                    (Some(total), done) => {
+                        bar.set_style(style(MOVING));
+                        bar.set_length(*total);
+                        bar.set_position(*done);
+                    }
+                    (None, 0) => {
+                        bar.set_style(style(STILL));
+                        bar.finish();
+                    }
+                    (None, done) => {
+                        bar.set_style(style(ENDLESS));
+                        bar.set_position(*done);
+                    }
                 }
             }
         }
@@ -111,7 +138,9 @@ fn word(phase: &str) -> Option<&'static str> {
     Some(match phase {
         "download" => "Downloading",
         "upload" => "Pushing",
-        "done" => "Pull complete",
+        "read" => "Reading",
+        "unpack" => "Loading layer",
+        "save" => "Saving",
         "exists" => "Already exists",
         "pushed" => "Pushed",
         "there" => "Layer already exists",
@@ -132,6 +161,8 @@ pub(super) struct Stopping {
     cancel: Cancel,
     before: SigSet,
     watcher: Option<JoinHandle<()>>,
+    /// The end of a pipe that hangs up when it is stopped.
+    stopped: Option<OwnedFd>,
 }
 
 impl Stopping {
@@ -142,14 +173,16 @@ impl Stopping {
         signals.extend(STOPPING);
         signals.add(FINISHED);
         let Ok(before) = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK) else {
-            return Self { cancel, before: SigSet::empty(), watcher: None };
+            return Self { cancel, before: SigSet::empty(), watcher: None, stopped: None };
         };
-        let stopped = cancel.clone();
+        let (stopped, open) = pipe2(OFlag::O_CLOEXEC).ok().unzip();
+        let cancelled = cancel.clone();
         let watcher = thread::spawn(move || {
             match signals.wait() {
                 Ok(FINISHED) | Err(_) => return,
-                Ok(_) => stopped.cancel(),
+                Ok(_) => cancelled.cancel(),
             }
+            drop(open);
             // A second one ends the program, unless the first one has.
             let mut ending = SigSet::empty();
             ending.extend(STOPPING);
@@ -159,12 +192,49 @@ impl Stopping {
                 let _signal = finished.wait();
             }
         });
-        Self { cancel, before, watcher: Some(watcher) }
+        Self { cancel, before, watcher: Some(watcher), stopped }
     }
 
     /// Gives what is cancelled by a signal.
     pub(super) const fn cancel(&self) -> &Cancel {
         &self.cancel
+    }
+
+    /// Gives the archive on standard input; reading it fails when it is stopped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a terminal, which nobody types an archive into.
+    pub(super) fn archive(&self) -> Result<Input<'_>> {
+        if io::stdin().is_terminal() {
+            let message = "an archive is wanted on standard input, which is a terminal";
+            return Err(EngineError::new(ErrorKind::Invalid, message)
+                .hint("name a file, or send one in: estiba … < FILE"));
+        }
+        let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| {
+            EngineError::new(ErrorKind::Kernel, "standard input cannot be read").caused_by(error)
+        })?;
+        Ok(Input { stopping: self, file: File::from(stdin) })
+    }
+}
+
+/// Standard input for as long as nobody stops it.
+pub(super) struct Input<'a> {
+    stopping: &'a Stopping,
+    /// Standard input itself: what a buffer before it holds, the kernel would not tell of.
+    file: File,
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(stopped) = &self.stopping.stopped {
+            let mut fds = [
+                PollFd::new(self.file.as_fd(), PollFlags::POLLIN),
+                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+            ];
+            poll(&mut fds, PollTimeout::NONE)?;
+        }
+        self.stopping.cancel.check().map_err(io::Error::other)?;
+        self.file.read(buffer)
     }
 }
 
@@ -185,7 +255,7 @@ mod tests {
 
     #[test]
     fn bars_are_drawn_as_they_are_meant() {
-        for template in [MOVING, STILL] {
+        for template in [MOVING, ENDLESS, STILL] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

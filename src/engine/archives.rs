@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Engine, EngineError, ErrorKind, Result, images::find, names};
+use super::{Cancel, Engine, EngineError, ErrorKind, Progress, Result, images::find, names};
 use crate::{
     image,
     model::{Image, ImageReference},
@@ -31,16 +31,24 @@ impl Engine {
     /// Saves images into one archive, which is an OCI layout and a docker-archive at once. A name without a tag means all its tags.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for an image, before anything is written; [`ErrorKind::Storage`] when it cannot be written, and then the
-    /// file is as it was.
-    pub fn save(&self, names: &[String], destination: Destination<'_>) -> Result<()> {
+    /// [`ErrorKind::NotFound`] for an image, before anything is written; [`ErrorKind::Storage`] when it cannot be written, and
+    /// [`ErrorKind::Cancelled`]; then the file is as it was.
+    pub fn save(
+        &self,
+        names: &[String],
+        destination: Destination<'_>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
         let images = self.store().read(|records| chosen(records, names))?;
         match destination {
-            Destination::Stream(stream) => Ok(image::save(self.layout(), &images, stream)?),
+            Destination::Stream(stream) => {
+                Ok(image::save(self.layout(), &images, stream, cancel, progress)?)
+            }
             Destination::Path(path) => {
                 let out = Outgoing::create(path)?;
                 let mut buffered = BufWriter::with_capacity(CHUNK, &out.file);
-                image::save(self.layout(), &images, &mut buffered)?;
+                image::save(self.layout(), &images, &mut buffered, cancel, progress)?;
                 drop(buffered);
                 out.appear()
             }

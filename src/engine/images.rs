@@ -4,7 +4,7 @@
 //! in that same transaction. No front end checks it, and none can get around it.
 
 use super::{
-    Archive, Engine, EngineError, ErrorKind, Force, ImageRemoved, Loaded, Progress, Result,
+    Archive, Cancel, Engine, EngineError, ErrorKind, Force, ImageRemoved, Loaded, Progress, Result,
     containers::only_one,
 };
 use crate::{
@@ -17,13 +17,14 @@ impl Engine {
     /// Loads every image of an OCI layout (folder or tar) or a docker-archive; which one it is, it finds out.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when the archive is broken or hostile; the store is as it was.
+    /// [`ErrorKind::Invalid`] when the archive is broken or hostile, [`ErrorKind::Cancelled`]; the store is as it was.
     pub fn load(
         &self,
         archive: Archive<'_>,
+        cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Loaded>> {
-        Ok(image::load(self.layout(), self.ownership(), archive, progress)?)
+        Ok(image::load(self.layout(), self.ownership(), archive, cancel, progress)?)
     }
 
     /// Finds an image by reference, id, or the beginning of an id.

@@ -124,11 +124,13 @@ impl Engine {
     /// Makes an image with one layer from a tar, which may be compressed with gzip or zstd.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for an instruction that makes no sense, or a tar that is broken or hostile; no image was made.
+    /// [`ErrorKind::Invalid`] for an instruction that makes no sense, or a tar that is broken or hostile, [`ErrorKind::Cancelled`]; no image
+    /// was made.
     pub fn import(
         &self,
         tar: &mut (dyn Read + Send),
         request: &ImportRequest,
+        cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ImageId> {
         check_name(request.reference.as_ref())?;
@@ -140,7 +142,12 @@ impl Engine {
         };
         let here = Platform::here();
         let platform = request.platform.as_ref().unwrap_or(&here);
-        Ok(image::import(self.layout(), self.ownership(), (tar, platform), &recipe, progress)?)
+        let (what, watch) = ((tar, platform), (cancel, progress));
+        let made = image::import(self.layout(), self.ownership(), what, &recipe, watch);
+        if made.is_err() {
+            cancel.check()?;
+        }
+        Ok(made?)
     }
 
     /// Opens a file of the user's, or what is at an `http://` or `https://` address, for [`Engine::import`].

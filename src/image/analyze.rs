@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     model::{Analysis, DiffId, Digest, Image, ImageConfig, ImageId, LayerSummary},
+    registry::Cancel,
     store::Layout,
 };
 
@@ -42,7 +43,7 @@ pub fn analyze(layout: &Layout, image: &Image) -> Result<Analysis, ImageError> {
 /// Every variant for a fault of the archive, [`ImageError::Kernel`] for this machine's.
 pub fn analyze_archive(layout: &Layout, archive: Archive<'_>) -> Result<Vec<Analysis>, ImageError> {
     let staging = Staging::new(layout)?;
-    let source = Source::open(archive, &staging, &mut |_progress| {})?;
+    let source = Source::open(archive, &staging, &Cancel::default(), &mut |_progress| {})?;
     let wanted = resolve(&source)?;
     wanted.iter().map(|image| survey_image(&source, image)).collect()
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     model::{Digest, Image, ImageId, ImageReference, Layer, Occurrence, Subject, Timestamp},
+    registry::Cancel,
     store::{Layout, Records, RecordsMut, Store, StoreError},
     sys::{At as _, files},
 };
@@ -27,6 +28,8 @@ pub(super) struct Intake<'a> {
     pub(super) ownership: Ownership,
     /// What the journal says of it.
     pub(super) occurrence: Occurrence,
+    /// How it is stopped; what was staged then is gone with `staging`.
+    pub(super) cancel: &'a Cancel,
 }
 
 impl Intake<'_> {
@@ -46,7 +49,8 @@ impl Intake<'_> {
             if staged.is_empty() {
                 tell_known(wanted, &missing, report);
             }
-            let fresh = stage(source, missing, (self.staging, self.ownership), report)?;
+            let fresh =
+                stage(source, missing, (self.staging, self.ownership), self.cancel, report)?;
             if !fresh.is_empty() {
                 files::sync_file_system(&self.staging.path().join("layers"))?;
             }

@@ -19,13 +19,13 @@ use super::{
     index,
     resolve::WantedLayer,
     staging::{Staging, random},
-    stream::{CHUNK, Compression, Hashing, STEP, inflate, peek},
+    stream::{CHUNK, Compression, Hashing, Watched, inflate, peek},
     supply::{Supplied, Supply},
     unpack::{Trouble, Unpacked, unpack},
 };
 use crate::{
     model::{Digest, Layer},
-    registry::RegistryError,
+    registry::{Cancel, RegistryError},
     sys::{SysError, files},
 };
 
@@ -48,6 +48,7 @@ pub(super) fn stage<S: Supply>(
     source: &S,
     layers: Vec<WantedLayer>,
     (staging, ownership): (&Staging, Ownership),
+    cancel: &Cancel,
     report: Report<'_>,
 ) -> Result<BTreeMap<WantedLayer, Staged>, ImageError> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
@@ -62,8 +63,8 @@ pub(super) fn stage<S: Supply>(
                 while let Some(layer) = next(queue, outcome) {
                     let attempt = || {
                         let path = staging.path().join("layers").join(random()?);
-                        let job = Job { source, layer: &layer, path, ownership, sender: &sender };
-                        job.run()
+                        let job = Job { source, layer: &layer, path, ownership, cancel };
+                        job.run(&sender)
                     };
                     let result = match attempt() {
                         Err(error) if is_wrong_blob(&error, &layer) && source.reject(&layer) => {
@@ -120,7 +121,7 @@ struct Job<'a, S> {
     layer: &'a WantedLayer,
     path: PathBuf,
     ownership: Ownership,
-    sender: &'a Sender<Progress>,
+    cancel: &'a Cancel,
 }
 
 /// What the reading side of a layer found out.
@@ -131,12 +132,12 @@ struct Fed {
 }
 
 impl<S: Supply> Job<'_, S> {
-    fn run(&self) -> Result<Staged, ImageError> {
+    fn run(&self, telling: &Sender<Progress>) -> Result<Staged, ImageError> {
         files::make_private_dir(&self.path)?;
         let supplied = self.source.open(self.layer, &self.path.join("blob"))?;
         let (fed, unpacked) = thread::scope(|scope| {
             let (sender, receiver) = sync_channel(WAITING);
-            let feeding = scope.spawn(move || self.feed(supplied, &sender));
+            let feeding = scope.spawn(move || self.feed(supplied, telling, &sender));
             let chunks = Chunks { receiver, chunk: Vec::new(), at: 0 };
             let unpacked = unpack(chunks, &self.path.join("diff"), self.ownership);
             (feeding.join(), unpacked)
@@ -190,17 +191,16 @@ impl<S: Supply> Job<'_, S> {
     fn feed(
         &self,
         supplied: Supplied,
+        telling: &Sender<Progress>,
         sender: &SyncSender<io::Result<Vec<u8>>>,
     ) -> Result<Fed, ImageError> {
-        let mut blob = Hashing::new(Telling {
-            inner: supplied.reader,
-            total: supplied.size,
-            phase: S::PHASE,
-            object: self.layer.shown(),
-            sender: self.sender,
-            done: 0,
-            told: 0,
+        let (object, total) = (self.layer.shown(), Some(supplied.size));
+        let watched = Watched::new(supplied.reader, self.cancel, total, |done| {
+            let object = object.clone();
+            // Nobody listens any more when another layer has failed.
+            let _unheard = telling.send(Progress { phase: S::PHASE, object, done, total });
         });
+        let mut blob = Hashing::new(watched);
         let (compression, stream) = peek(&mut blob).map_err(|error| self.broken(error))?;
         if let Compression::Foreign(kind) = compression {
             return Err(self.fault(LayerFault::Compression(kind)));
@@ -274,35 +274,6 @@ fn again(error: &io::Error) -> io::Error {
         || io::Error::new(error.kind(), error.to_string()),
         io::Error::from_raw_os_error,
     )
-}
-
-/// Tells how much was read through it.
-struct Telling<'a, R> {
-    inner: R,
-    sender: &'a Sender<Progress>,
-    phase: &'static str,
-    object: String,
-    done: u64,
-    told: u64,
-    total: u64,
-}
-
-impl<R: Read> Read for Telling<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.done += count as u64;
-        if self.done - self.told >= STEP || self.done == self.total && self.told < self.total {
-            self.told = self.done;
-            // Nobody listens any more when another layer has failed.
-            let _unheard = self.sender.send(Progress {
-                phase: self.phase,
-                object: self.object.clone(),
-                done: self.done,
-                total: Some(self.total),
-            });
-        }
-        Ok(count)
-    }
 }
 
 /// The tar of a layer, as the reading side hands it on.

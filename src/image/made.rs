@@ -19,11 +19,12 @@ use super::{
     resolve::{self, WantedLayer},
     source::blob_name,
     staging::Staging,
-    stream::{CHUNK, STEP, inflate, peek},
+    stream::{inflate, peek, pour},
     supply::{Supplied, Supply},
 };
 use crate::{
     model::{Image, ImageId, ImageReference, Occurrence, Platform, Timestamp},
+    registry::Cancel,
     store::{Layout, Store},
     sys::{At as _, files},
 };
@@ -64,7 +65,8 @@ pub fn commit(
     let object = format!("config {}", base.id.0.short());
     let bytes = files::read(&layout.blob(base.id.0))?;
     let config = super::documents::read(&bytes, &object)?;
-    let making = Making { layout, ownership, staging: &staging, occurrence: Occurrence::Commit };
+    let (occurrence, cancel) = (Occurrence::Commit, &Cancel::default());
+    let making = Making { layout, ownership, staging: &staging, occurrence, cancel };
     making.finish(config, &base.layers, has_layer.then_some((sealed, path)), recipe)
 }
 
@@ -78,38 +80,26 @@ pub fn import(
     ownership: Ownership,
     (tar, platform): (&mut (dyn Read + Send), &Platform),
     recipe: &Recipe,
-    progress: &mut dyn FnMut(Progress),
+    (cancel, progress): (&Cancel, &mut dyn FnMut(Progress)),
 ) -> Result<ImageId, ImageError> {
     let staging = Staging::new(layout)?;
     let path = staging.path().join("made");
     let mut sealing = Sealing::new(files::create_new(&path)?);
     let (compression, stream) = peek(tar).map_err(ImageError::Read)?;
-    let mut stream = inflate(compression, stream).map_err(ImageError::Read)?;
-    let mut buffer = vec![0; CHUNK];
-    let (mut done, mut told) = (0, 0);
-    loop {
-        let count = match stream.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other.map_err(ImageError::Read)?,
-        };
-        if count == 0 {
-            break;
-        }
-        io::Write::write_all(&mut sealing, &buffer[..count]).at_path("write", &path)?;
-        done += count as u64;
-        if done - told >= STEP {
-            told = done;
-            progress(Progress { phase: "read", object: "archive".to_owned(), done, total: None });
-        }
-    }
+    let stream = inflate(compression, stream).map_err(ImageError::Read)?;
+    pour(stream, cancel, progress, |bytes| {
+        Ok(io::Write::write_all(&mut sealing, bytes).at_path("write", &path)?)
+    })?;
     let sealed = sealing.finish().at_path("write", &path)?;
+    cancel.check()?;
     let mut config = Map::new();
     config.insert("architecture".to_owned(), platform.architecture.clone().into());
     if let Some(variant) = &platform.variant {
         config.insert("variant".to_owned(), variant.clone().into());
     }
     config.insert("os".to_owned(), platform.os.clone().into());
-    let making = Making { layout, ownership, staging: &staging, occurrence: Occurrence::Import };
+    let occurrence = Occurrence::Import;
+    let making = Making { layout, ownership, staging: &staging, occurrence, cancel };
     making.finish(config, &[], Some((sealed, path)), recipe)
 }
 
@@ -130,6 +120,7 @@ struct Making<'a> {
     ownership: Ownership,
     staging: &'a Staging,
     occurrence: Occurrence,
+    cancel: &'a Cancel,
 }
 
 impl Making<'_> {
@@ -180,6 +171,7 @@ impl Making<'_> {
             staging: self.staging,
             ownership: self.ownership,
             occurrence: self.occurrence,
+            cancel: self.cancel,
         };
         let mut store = Store::open(self.layout.clone())?;
         intake.take(&mut store, (&Made { layout: self.layout, sealed }, &[wanted]), &mut |_| {})?;

@@ -53,7 +53,7 @@ pub fn pull(
 ) -> Result<Vec<Pulled>, ImageError> {
     let mut store = Store::open(layout.clone())?;
     let staging = Staging::new(layout)?;
-    let mut remote = Remote::new(layout, cancel)?;
+    let mut remote = Remote::new(layout)?;
     let mut images: Vec<Wanted> = Vec::new();
     let mut pulled = Vec::with_capacity(wishes.len());
     for wish in wishes {
@@ -70,15 +70,18 @@ pub fn pull(
             None => images.push(image),
         }
     }
-    let intake = Intake { layout, staging: &staging, ownership, occurrence: Occurrence::Pull };
+    let occurrence = Occurrence::Pull;
+    let intake = Intake { layout, staging: &staging, ownership, occurrence, cancel };
     let outcome = intake.take(&mut store, (&remote, &images), progress);
     // On a disk that is full, what was begun would keep it so.
     let is_full = outcome.as_ref().is_err_and(ImageError::is_of_a_full_disk);
     if outcome.is_ok() || is_full || cancel.is_cancelled() {
         remote.forget()?;
     }
-    // What was cancelled fails in whatever way its threads noticed first.
-    cancel.check()?;
+    if outcome.is_err() {
+        // What was cancelled fails in whatever way its threads noticed first.
+        cancel.check()?;
+    }
     outcome.map(|_loaded| pulled)
 }
 

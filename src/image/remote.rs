@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     model::Digest,
-    registry::{Cancel, Download, Repository},
+    registry::{Download, Repository},
     store::Layout,
     sys::{At as _, Result as Answer, files},
 };
@@ -34,7 +34,6 @@ const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Remote<'a> {
     layout: &'a Layout,
-    cancel: Cancel,
     origins: HashMap<Digest, Origin>,
     /// Blobs that came wrong once.
     rejected: Mutex<HashSet<Digest>>,
@@ -52,7 +51,7 @@ pub(super) struct Origin {
 
 impl<'a> Remote<'a> {
     /// Makes the place for what broken transfers leave, and removes what nobody came back for.
-    pub(super) fn new(layout: &'a Layout, cancel: &Cancel) -> Answer<Self> {
+    pub(super) fn new(layout: &'a Layout) -> Answer<Self> {
         files::make_private_dir(&layout.partials())?;
         for path in files::list(&layout.partials())? {
             let age = files::open(&path)?.metadata().at_path("look at", &path)?.modified();
@@ -63,7 +62,6 @@ impl<'a> Remote<'a> {
         }
         Ok(Self {
             layout,
-            cancel: cancel.clone(),
             origins: HashMap::new(),
             rejected: Mutex::default(),
             held: Mutex::default(),
@@ -144,8 +142,7 @@ impl Supply for Remote<'_> {
         } else {
             origin.repository.blob_or_elsewhere((digest, size), kept, &origin.urls)?
         };
-        let cancel = self.cancel.clone();
-        Ok(Supplied { reader: Box::new(Resuming { file, at: 0, kept, download, cancel }), size })
+        Ok(Supplied { reader: Box::new(Resuming { file, at: 0, kept, download }), size })
     }
 
     fn keep(&self, layer: &WantedLayer, copy: &Path) -> Result<(), ImageError> {
@@ -174,12 +171,10 @@ struct Resuming {
     at: u64,
     kept: u64,
     download: Download,
-    cancel: Cancel,
 }
 
 impl Read for Resuming {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.cancel.check().map_err(io::Error::other)?;
         if self.at < self.kept {
             let left = usize::try_from(self.kept - self.at).unwrap_or(usize::MAX);
             let most = left.min(buffer.len());

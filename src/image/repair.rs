@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     model::{ChainId, Digest, Layer},
+    registry::Cancel,
     store::{Layout, Records, Store},
     sys::{At as _, files},
 };
@@ -61,7 +62,8 @@ fn unpack_from_blob(
         blob: Some((layer.blob, size)),
         name: blob_name(layer.blob),
     };
-    let staged = stage(&Kept { layout }, vec![wanted.clone()], (&staging, ownership), &mut |_| {})?;
+    let (kept, place, cancel) = (Kept { layout }, (&staging, ownership), Cancel::default());
+    let staged = stage(&kept, vec![wanted.clone()], place, &cancel, &mut |_| {})?;
     let Some(staged) = staged.get(&wanted) else { return Err(ImageError::Removed) };
     files::sync_file_system(&staged.path)?;
     files::remove_file(&staged.path.join("blob"))?;

@@ -1,13 +1,14 @@
 //! Images go out into an archive that is an OCI layout and a docker-archive at once, as docker writes it: the blobs are the same files for
 //! both, byte for byte what the store has, so that every digest stays.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, fs::File, io::Write};
 
 use serde_json::{Value, json};
 
-use super::{ImageError, documents};
+use super::{ImageError, Progress, Report, documents, stream::Watched};
 use crate::{
     model::{Digest, Image, ImageReference},
+    registry::Cancel,
     store::Layout,
     sys::{At as _, files},
 };
@@ -18,13 +19,31 @@ const NAME: (&str, &str) = ("io.containerd.image.name", "org.opencontainers.imag
 /// Writes images, each with the names it is to have there. What several of them share is written once.
 ///
 /// # Errors
-/// [`ImageError::Write`] when the archive cannot be written, [`ImageError::Kernel`] when a blob cannot be read.
+/// [`ImageError::Write`] when the archive cannot be written, [`ImageError::Kernel`] when a blob cannot be read, [`ImageError::Registry`]
+/// when it was cancelled.
 pub fn save(
     layout: &Layout,
     images: &[(Image, Vec<ImageReference>)],
     out: &mut dyn Write,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<(), ImageError> {
-    let mut archive = Archive { layout, tar: tar::Builder::new(out), written: BTreeSet::new() };
+    let outcome = write(layout, images, out, (cancel, progress));
+    if outcome.is_err() {
+        // What is stopped in the middle of a blob fails as if it could not be written.
+        cancel.check()?;
+    }
+    outcome
+}
+
+fn write(
+    layout: &Layout,
+    images: &[(Image, Vec<ImageReference>)],
+    out: &mut dyn Write,
+    (cancel, report): (&Cancel, Report<'_>),
+) -> Result<(), ImageError> {
+    let mut archive =
+        Archive { layout, tar: tar::Builder::new(out), written: BTreeSet::new(), cancel };
     archive.directory("blobs/")?;
     archive.directory("blobs/sha256/")?;
     let (mut listed, mut saved) = (Vec::new(), Vec::new());
@@ -33,9 +52,10 @@ pub fn save(
         let object = format!("manifest {}", image.manifest.short());
         let media_type = documents::media_type(&bytes, &object)?;
         let manifest = documents::manifest(&bytes, &object, &media_type)?;
-        for blob in manifest.layers.iter().chain([&manifest.config]) {
-            archive.blob(blob.digest)?;
+        for layer in &manifest.layers {
+            archive.layer(layer.digest, report)?;
         }
+        archive.blob(manifest.config.digest)?;
         archive.blob(image.manifest)?;
         let descriptor =
             json!({ "mediaType": media_type, "digest": image.manifest, "size": bytes.len() });
@@ -78,18 +98,40 @@ struct Archive<'a> {
     layout: &'a Layout,
     tar: tar::Builder<&'a mut dyn Write>,
     written: BTreeSet<Digest>,
+    cancel: &'a Cancel,
 }
 
 impl Archive<'_> {
+    /// Writes a layer, and tells how far it is.
+    fn layer(&mut self, digest: Digest, report: Report<'_>) -> Result<(), ImageError> {
+        let object = digest.short();
+        let Some((file, size)) = self.open(digest)? else { return Ok(()) };
+        let watched = Watched::new(file, self.cancel, Some(size), |done| {
+            let object = object.clone();
+            report(Progress { phase: "save", object, done, total: Some(size) });
+        });
+        let mut header = header(tar::EntryType::Regular, size);
+        self.tar.append_data(&mut header, place(digest), watched).map_err(ImageError::Write)?;
+        report(Progress { phase: "done", object, done: 0, total: None });
+        Ok(())
+    }
+
     fn blob(&mut self, digest: Digest) -> Result<(), ImageError> {
+        let Some((file, size)) = self.open(digest)? else { return Ok(()) };
+        let mut header = header(tar::EntryType::Regular, size);
+        self.tar.append_data(&mut header, place(digest), file).map_err(ImageError::Write)
+    }
+
+    /// Opens a blob, and gives its size; `None` when it is in the archive already.
+    fn open(&mut self, digest: Digest) -> Result<Option<(File, u64)>, ImageError> {
+        self.cancel.check()?;
         if !self.written.insert(digest) {
-            return Ok(());
+            return Ok(None);
         }
         let path = self.layout.blob(digest);
         let file = files::open(&path)?;
         let size = file.metadata().at_path("look at", &path)?.len();
-        let mut header = header(tar::EntryType::Regular, size);
-        self.tar.append_data(&mut header, place(digest), file).map_err(ImageError::Write)
+        Ok(Some((file, size)))
     }
 
     fn document(&mut self, name: &str, content: &Value) -> Result<(), ImageError> {

@@ -12,14 +12,15 @@ use std::{
 };
 
 use super::{
-    Archive, ImageError, Progress, Report,
+    Archive, ImageError, Report,
     resolve::WantedLayer,
     staging::Staging,
-    stream::{Bounded, CHUNK, Compression, STEP, inflate, peek},
+    stream::{Bounded, Compression, inflate, peek, pour},
     supply::{Supplied, Supply},
 };
 use crate::{
     model::Digest,
+    registry::Cancel,
     sys::{At as _, files},
 };
 
@@ -97,6 +98,7 @@ impl Source {
     pub(super) fn open(
         archive: Archive<'_>,
         staging: &Staging,
+        cancel: &Cancel,
         report: Report<'_>,
     ) -> Result<Self, ImageError> {
         match archive {
@@ -108,16 +110,16 @@ impl Source {
                 }
                 if !kind.is_file() {
                     // A named pipe or terminal has to be waited for, which `open` told it not to.
-                    return spool(files::open(path)?, staging, report).and_then(Self::tar);
+                    return spool(files::open(path)?, staging, cancel, report).and_then(Self::tar);
                 }
                 let mut head = [0; 6];
                 let count = file.read_at(&mut head, 0).at_path("read", path)?;
                 match Compression::of(&head[..count]) {
                     Compression::Plain => Self::tar(file),
-                    _ => spool(file, staging, report).and_then(Self::tar),
+                    _ => spool(file, staging, cancel, report).and_then(Self::tar),
                 }
             }
-            Archive::Stream(stream) => spool(stream, staging, report).and_then(Self::tar),
+            Archive::Stream(stream) => spool(stream, staging, cancel, report).and_then(Self::tar),
         }
     }
 
@@ -262,29 +264,20 @@ fn open(path: &Path) -> crate::sys::Result<File> {
 fn spool(
     stream: impl Read + Send,
     staging: &Staging,
+    cancel: &Cancel,
     report: Report<'_>,
 ) -> Result<File, ImageError> {
     let (compression, stream) = peek(stream).map_err(ImageError::Read)?;
-    let mut stream = inflate(compression, stream).map_err(ImageError::Read)?;
+    let stream = inflate(compression, stream).map_err(ImageError::Read)?;
     let path = staging.path().join("archive");
     let file = files::create_new(&path)?;
-    let mut buffer = vec![0; CHUNK];
-    let (mut done, mut told) = (0, 0);
-    loop {
-        let count = match stream.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other.map_err(ImageError::Read)?,
-        };
-        if count == 0 {
-            return Ok(file);
-        }
-        file.write_all_at(&buffer[..count], done).at_path("write", &path)?;
-        done += count as u64;
-        if done - told >= STEP {
-            told = done;
-            report(Progress { phase: "read", object: "archive".to_owned(), done, total: None });
-        }
-    }
+    let mut at = 0;
+    pour(stream, cancel, report, |bytes| {
+        file.write_all_at(bytes, at).at_path("write", &path)?;
+        at += bytes.len() as u64;
+        Ok(())
+    })?;
+    Ok(file)
 }
 
 fn not_a_tar(error: io::Error) -> ImageError {

@@ -9,7 +9,8 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::Digest;
+use super::{ImageError, Progress, Report};
+use crate::{model::Digest, registry::Cancel};
 
 /// How many bytes are moved at once.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -63,6 +64,62 @@ impl<R: Read> Read for Hashing<R> {
         let count = self.inner.read(buffer)?;
         self.hash.update(&buffer[..count]);
         Ok(count)
+    }
+}
+
+/// Tells how much was read through it, and stops when that is cancelled: reading fails then, with what [`Cancel::check`] says.
+#[derive(Debug)]
+pub(super) struct Watched<R, F> {
+    inner: R,
+    cancel: Cancel,
+    tell: F,
+    done: u64,
+    told: u64,
+    total: Option<u64>,
+}
+
+impl<R, F: FnMut(u64)> Watched<R, F> {
+    /// Watches a stream of `total` bytes, if that is known; `tell` is given the bytes so far, every [`STEP`] and at their end.
+    pub(super) fn new(inner: R, cancel: &Cancel, total: Option<u64>, tell: F) -> Self {
+        Self { inner, cancel: cancel.clone(), tell, done: 0, told: 0, total }
+    }
+}
+
+impl<R: Read, F: FnMut(u64)> Read for Watched<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(io::Error::other)?;
+        let count = self.inner.read(buffer)?;
+        self.done += count as u64;
+        let is_end = Some(self.done) == self.total && self.told < self.done;
+        if self.done - self.told >= STEP || is_end {
+            self.told = self.done;
+            (self.tell)(self.done);
+        }
+        Ok(count)
+    }
+}
+
+/// Reads an archive to its end and hands it on in chunks.
+///
+/// # Errors
+/// [`ImageError::Read`] for the stream, also when it was cancelled; that of `take`.
+pub(super) fn pour(
+    stream: impl Read,
+    cancel: &Cancel,
+    report: Report<'_>,
+    mut take: impl FnMut(&[u8]) -> Result<(), ImageError>,
+) -> Result<(), ImageError> {
+    let mut stream = Watched::new(stream, cancel, None, |done| {
+        report(Progress { phase: "read", object: "archive".to_owned(), done, total: None });
+    });
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match stream.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ImageError::Read(error)),
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&buffer[..count])?,
+        }
     }
 }
 

@@ -201,6 +201,13 @@ pub(crate) enum Task {
     Reset(ContainerId, String),
 }
 
+impl Task {
+    /// Tells whether it can be stopped before it is done; what it has done so far is then thrown away.
+    pub(crate) const fn may_be_cancelled(&self) -> bool {
+        matches!(self, Self::Pull(_) | Self::Load(_) | Self::Save(..))
+    }
+}
+
 /// Who gets the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Guest {

@@ -4,12 +4,14 @@ mod archives;
 mod hostile;
 mod layers;
 mod saved;
+mod stopped;
 
 use std::{collections::BTreeMap, os::unix::fs::MetadataExt as _, path::Path};
 
 use estiba::{
     image::{Archive, ImageError, Loaded, Ownership, load},
     model::{Image, LayerEntry},
+    registry::Cancel,
     store::{Layout, Records, Store, StoreError},
 };
 use sha2::{Digest as _, Sha256};
@@ -35,11 +37,17 @@ pub(crate) fn ownership() -> Ownership {
 impl Place {
     pub(crate) fn load(&self, archive: &[u8]) -> Result<Vec<Loaded>, ImageError> {
         let mut stream = archive;
-        load(&self.layout, ownership(), Archive::Stream(&mut stream), &mut |_| {})
+        load(
+            &self.layout,
+            ownership(),
+            Archive::Stream(&mut stream),
+            &Cancel::default(),
+            &mut |_| {},
+        )
     }
 
     pub(crate) fn load_path(&self, path: &Path) -> Result<Vec<Loaded>, ImageError> {
-        load(&self.layout, ownership(), Archive::Path(path), &mut |_| {})
+        load(&self.layout, ownership(), Archive::Path(path), &Cancel::default(), &mut |_| {})
     }
 
     pub(crate) fn images(&self) -> Vec<Image> {

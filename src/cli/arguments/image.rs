@@ -60,6 +60,9 @@ pub(in crate::cli) struct SaveOptions {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
+    /// Do not show progress
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
     /// Names or ids; a name without a tag means all its tags
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) names: Vec<String>,

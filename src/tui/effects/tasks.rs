@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -53,31 +54,25 @@ impl Tasks {
         tell: &dyn Fn(Msg),
     ) -> Result<()> {
         match task {
-            Task::Pull(names) => self.pull(engine, (job, &names), tell),
+            Task::Pull(names) => {
+                let words: Vec<_> = names.iter().map(ToString::to_string).collect();
+                let words = format!("pull {}", words.join(" "));
+                self.cancellable((job, &words), tell, |cancel, told| {
+                    let _turn = held(&self.line);
+                    pull(engine, &names, cancel, told)
+                })
+            }
             Task::Load(path) => {
-                let loaded = engine.load(Archive::Path(&path), &mut |progress| {
-                    tell(Msg::Progress(job, progress));
-                })?;
-                let names = loaded.iter().flat_map(|image| &image.references);
-                let names: Vec<_> = names.map(ToString::to_string).collect();
-                tell(Msg::Told(format!("loaded {}", names.join(", "))));
-                Ok(())
+                let words = format!("load {}", path.display());
+                self.cancellable((job, &words), tell, |cancel, told| {
+                    load(engine, &path, cancel, told)
+                })
             }
             Task::Save(id, path) => {
-                if engine::is_there(&path) {
-                    let message = format!("{} is there already", path.display());
-                    return Err(EngineError::new(ErrorKind::Conflict, message)
-                        .hint("name a file that is not there yet"));
-                }
-                // By all its names, so that they are in the archive.
-                let image = engine.image(&id.to_string())?;
-                let names: Vec<_> = match image.references.as_slice() {
-                    [] => vec![id.to_string()],
-                    names => names.iter().map(ToString::to_string).collect(),
-                };
-                engine.save(&names, Destination::Path(&path))?;
-                tell(Msg::Told(format!("saved to {}", path.display())));
-                Ok(())
+                let words = format!("save to {}", path.display());
+                self.cancellable((job, &words), tell, |cancel, told| {
+                    save(engine, id, &path, cancel, told)
+                })
             }
             Task::Extract(place, path, target) => {
                 let Extracted { files, bytes, skipped } = engine.extract(&place, &path, &target)?;
@@ -103,40 +98,80 @@ impl Tasks {
         }
     }
 
-    fn pull(
+    /// Does a task that can be stopped in the middle, and tells what it gives to say.
+    fn cancellable(
         &self,
-        engine: &Engine,
-        (job, names): (u64, &[ImageReference]),
+        (job, words): (u64, &str),
         tell: &dyn Fn(Msg),
+        work: impl FnOnce(&Cancel, &mut dyn FnMut(Progress)) -> Result<Vec<String>>,
     ) -> Result<()> {
         let cancel = Cancel::default();
         held(&self.cancels).insert(job, cancel.clone());
-        let pulled = {
-            let _turn = held(&self.line);
-            let mut told = |progress: Progress| tell(Msg::Progress(job, progress));
-            if cancel.is_cancelled() {
-                Err(EngineError::new(ErrorKind::Cancelled, "cancelled before it began"))
-            } else {
-                engine.pull(names, None, &cancel, &mut told)
-            }
-        };
+        let done = work(&cancel, &mut |progress| tell(Msg::Progress(job, progress)));
         held(&self.cancels).remove(&job);
-        let pulled = pulled.map_err(|error| match error.kind() {
+        let lines = done.map_err(|error| match error.kind() {
             ErrorKind::Cancelled => {
-                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-                EngineError::new(
-                    ErrorKind::Cancelled,
-                    format!("pull {}: cancelled", names.join(" ")),
-                )
+                EngineError::new(ErrorKind::Cancelled, format!("{words}: cancelled"))
             }
             _ => error,
         })?;
-        for image in pulled {
-            let words = if image.is_new { "pulled" } else { "is up to date:" };
-            tell(Msg::Told(format!("{words} {}", image.reference)));
+        for line in lines {
+            tell(Msg::Told(line));
         }
         Ok(())
     }
+}
+
+/// Pulls images; gives what there is to say of it.
+fn pull(
+    engine: &Engine,
+    names: &[ImageReference],
+    cancel: &Cancel,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Vec<String>> {
+    // It may have waited for its turn.
+    cancel.check()?;
+    let pulled = engine.pull(names, None, cancel, told)?;
+    let said = pulled.into_iter().map(|image| {
+        let words = if image.is_new { "pulled" } else { "is up to date:" };
+        format!("{words} {}", image.reference)
+    });
+    Ok(said.collect())
+}
+
+/// Loads an archive; gives what there is to say of it.
+fn load(
+    engine: &Engine,
+    path: &Path,
+    cancel: &Cancel,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Vec<String>> {
+    let loaded = engine.load(Archive::Path(path), cancel, told)?;
+    let names = loaded.iter().flat_map(|image| &image.references);
+    let names: Vec<_> = names.map(ToString::to_string).collect();
+    Ok(vec![format!("loaded {}", names.join(", "))])
+}
+
+/// Saves an image by all its names, so that they are in the archive; gives what there is to say of it.
+fn save(
+    engine: &Engine,
+    id: ImageId,
+    path: &Path,
+    cancel: &Cancel,
+    told: &mut dyn FnMut(Progress),
+) -> Result<Vec<String>> {
+    if engine::is_there(path) {
+        let message = format!("{} is there already", path.display());
+        return Err(EngineError::new(ErrorKind::Conflict, message)
+            .hint("name a file that is not there yet"));
+    }
+    let image = engine.image(&id.to_string())?;
+    let names: Vec<_> = match image.references.as_slice() {
+        [] => vec![id.to_string()],
+        names => names.iter().map(ToString::to_string).collect(),
+    };
+    engine.save(&names, Destination::Path(path), cancel, told)?;
+    Ok(vec![format!("saved to {}", path.display())])
 }
 
 /// Does a task of which there is nothing to say but that it is done.

@@ -120,6 +120,26 @@ fn a_job_tells_how_far_each_layer_is_and_is_cancelled() {
     assert!(matches!(model.overlays.last(), Some(Overlay::Jobs(_))));
     assert_eq!(press(&mut model, "x"), []);
     assert!(model.toasts.standing.back().unwrap().text.contains("cannot be cancelled"));
+    // An archive is not done at one go.
+    for (answer, phase) in [("./x.tar", "unpack"), ("save", "save")] {
+        if answer == "save" {
+            press(&mut model, "esc 2 j x");
+        } else {
+            press(&mut model, "esc P");
+            type_word(&mut model, answer);
+        }
+        press(&mut model, "enter");
+        let number = *model.jobs.keys().last().unwrap();
+        send(
+            &mut model,
+            Msg::Progress(number, part(phase, "dddddddddddd", 4_000_000, Some(8_000_000))),
+        );
+        press(&mut model, "J G");
+        let screen = shown(&mut model);
+        assert!(screen.contains("4 MB of    8 MB") && screen.contains(phase), "{screen}");
+        assert_eq!(press(&mut model, "x"), [Effect::Cancel(number)]);
+        send(&mut model, Msg::Finished(number, Err(refused("cancelled"))));
+    }
     // Progress of a job that is over changes nothing.
     send(&mut model, Msg::Progress(99, part("done", "x", 0, None)));
 }

@@ -76,7 +76,7 @@ pub(super) fn dispatch(
 ) -> u64 {
     let job = model.next_job;
     model.next_job += 1;
-    let may_cancel = matches!(task, Task::Pull(_));
+    let may_cancel = task.may_be_cancelled();
     let words = words.into();
     model.jobs.insert(job, Job { words, may_cancel, ..Job::default() });
     effects.push(Effect::Do(job, task));

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::OnceLock};
 
 use estiba::{
     image::{Archive, Ownership, load},
+    registry::Cancel,
     store::{Layout, Store},
     sys::files,
 };
@@ -45,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
     let manifest = keep(Some(&manifest));
     files::write(&folder.join("index.json"), fill(index, manifest)).expect("an index");
     files::write(&folder.join("oci-layout"), "{}").expect("a layout");
-    let _refused = load(layout, Ownership::Mapped, Archive::Path(&folder), &mut |_| {});
+    let _refused = load(layout, Ownership::Mapped, Archive::Path(&folder), &Cancel::default(), &mut |_| {});
     files::remove_tree(&folder).expect("what was made can be removed");
     assert_eq!(files::list(&layout.staging()).expect("staging").len(), 0);
 });

@@ -41,7 +41,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, (model, hits): Shown<'_>, at
             model,
             Layer::Jobs,
             Action::CancelJob,
-            "cancel it; what has come is thrown away",
+            "cancel it; what it has done so far is thrown away",
         ));
     }
     lines.push(offer(model, Layer::Jobs, Action::Cancel, "close; it goes on"));
