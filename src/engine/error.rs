@@ -169,8 +169,12 @@ impl From<RegistryError> for EngineError {
             RegistryError::Untrusted { host, .. } => Self::new(ErrorKind::Registry, message).hint(
                 format!("put its authority's certificate into /etc/docker/certs.d/{host}/ca.crt"),
             ),
+            RegistryError::TooMany { host, .. }
+            | RegistryError::Refused { host, status: 429, .. } => {
+                Self::new(ErrorKind::Registry, message)
+                    .hint(format!("who is logged in may ask more often: estiba login {host}"))
+            }
             RegistryError::Unreachable { .. }
-            | RegistryError::TooMany { .. }
             | RegistryError::Refused { .. }
             | RegistryError::Protocol { .. }
             | RegistryError::Digest { .. }

@@ -69,7 +69,7 @@ impl Endpoint {
 }
 
 /// Reads what a registry says is wrong (distribution-spec §error-codes).
-fn words(response: Response<Body>) -> String {
+pub(super) fn words(response: Response<Body>) -> String {
     let status = response.status();
     let mut text = Vec::new();
     let mut body = response.into_body().into_reader().take(LONGEST_WORDS);

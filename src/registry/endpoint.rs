@@ -24,6 +24,7 @@ use ureq::{
 use super::{
     Cancel, Login, RegistryError, Settings,
     address::{beside, is_below, whole},
+    answer::words,
     challenge::{self, Challenge},
     error::printable,
     retry, tls, token,
@@ -206,7 +207,7 @@ impl Endpoint {
             failures += 1;
             let pause = match &outcome {
                 Ok(response) if retry::is_transient(response.status().as_u16()) => {
-                    self.asked_pause(response)?
+                    asked_pause(response)
                 }
                 Err(RegistryError::Unreachable { .. })
                     if self.has_answered.load(Ordering::Relaxed) =>
@@ -218,19 +219,14 @@ impl Endpoint {
             if failures == retry::TRIES {
                 return outcome;
             }
-            drop(outcome);
-            self.cancel.wait(pause.unwrap_or_else(|| retry::pause(failures)))?;
-        }
-    }
-
-    /// Reads how long the host wants to be left alone.
-    fn asked_pause(&self, response: &Response<Body>) -> Result<Option<Duration>, RegistryError> {
-        let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        match header.and_then(|header| retry::asked(header, Timestamp::now())) {
-            Some(pause) if pause > retry::LONGEST_ASKED => {
-                Err(RegistryError::TooMany { host: self.host.clone(), seconds: pause.as_secs() })
+            match (pause, outcome) {
+                (Some(pause), Ok(response)) if pause > retry::LONGEST_ASKED => {
+                    let (host, seconds) = (self.host.clone(), pause.as_secs());
+                    return Err(RegistryError::TooMany { host, seconds, reason: words(response) });
+                }
+                (_, outcome) => drop(outcome),
             }
-            other => Ok(other),
+            self.cancel.wait(pause.unwrap_or_else(|| retry::pause(failures)))?;
         }
     }
 
@@ -376,6 +372,12 @@ impl Endpoint {
     pub(super) fn known_base(&self) -> Option<&str> {
         self.base.get().map(String::as_str)
     }
+}
+
+/// Reads how long a host wants to be left alone.
+fn asked_pause(response: &Response<Body>) -> Option<Duration> {
+    let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    retry::asked(header, Timestamp::now())
 }
 
 fn run(

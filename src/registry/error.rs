@@ -52,12 +52,14 @@ pub enum RegistryError {
         object: String,
     },
     /// It has had enough of this client for longer than is worth waiting.
-    #[error("registry {host} wants no further requests for {seconds} s")]
+    #[error("registry {host} wants no further requests for {seconds} s: {reason}")]
     TooMany {
         /// Its host.
         host: String,
         /// For how long.
         seconds: u64,
+        /// What it says.
+        reason: String,
     },
     /// It refuses for another reason.
     #[error("registry {host} answers {status} for {object}: {reason}")]

@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod hub;
 mod proxy;
 pub(crate) mod server;
 mod transfers;

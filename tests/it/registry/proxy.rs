@@ -17,6 +17,8 @@ pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     headers: Vec<(String, String)>,
+    /// The body, of a form.
+    pub(super) form: String,
     /// Which request it is, from 1.
     pub(super) number: usize,
     /// How many bytes of its body, or of the answer's, came through.
@@ -51,6 +53,8 @@ pub(super) enum Fate {
     Swap(u64),
     /// It is not passed on, but answered with a status, and headers.
     Answer(u16, String),
+    /// As [`Fate::Answer`], with a body.
+    Explain(u16, String, String),
     /// As [`Fate::Answer`] with 200, with a body.
     Say(Vec<u8>, String),
     /// The answer comes byte by byte until the end of the test.
@@ -150,6 +154,9 @@ impl Shared {
         if !first.contains(" HTTP/1.") {
             return Ok(());
         }
+        if request.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded")) {
+            reader.by_ref().take(length_of(&request)).read_to_string(&mut request.form)?;
+        }
         request.number = {
             let mut seen = self.seen.lock().unwrap();
             seen.push(request.clone());
@@ -166,6 +173,14 @@ impl Shared {
                 return write!(
                     client,
                     "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n"
+                );
+            }
+            Fate::Explain(status, body, headers) => {
+                let length = body.len();
+                skip_body(&request, &mut reader)?;
+                return write!(
+                    client,
+                    "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
                 );
             }
             Fate::Say(body, headers) => {
@@ -195,8 +210,7 @@ impl Shared {
             }
         }
         upstream.write_all(format!("{head_out}Connection: close\r\n\r\n").as_bytes())?;
-        let length: u64 =
-            request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let length = length_of(request);
         let limit = if let Fate::CutUpload(most) = fate { length.min(*most) } else { length };
         let mut body = reader.take(limit);
         self.copy(request, &mut body, &mut upstream, None)?;
@@ -276,7 +290,11 @@ fn head(reader: &mut BufReader<TcpStream>) -> io::Result<(String, Vec<(String, S
     Ok((first, headers))
 }
 
+/// Gives how long its body is.
+fn length_of(request: &Request) -> u64 {
+    request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 fn skip_body(request: &Request, reader: &mut BufReader<TcpStream>) -> io::Result<()> {
-    let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    io::copy(&mut reader.take(length), &mut io::sink()).map(drop)
+    io::copy(&mut reader.take(length_of(request)), &mut io::sink()).map(drop)
 }

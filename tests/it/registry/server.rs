@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Password,
     /// TLS and name and password, at an address that is not loopback.
     Private,
+    /// TLS and a certificate of whoever asks, at an address that is not loopback.
+    Acquainted,
 }
 
 /// Gives a port that nobody listens on.
@@ -63,6 +65,7 @@ impl Server {
         let port = free_port();
         let (ip, directory) = match kind {
             Kind::Private => (FOREIGN, host.path("private")),
+            Kind::Acquainted => (FOREIGN, host.path("acquainted")),
             Kind::Password => ("127.0.0.1", host.path("password")),
             Kind::Open => ("127.0.0.1", host.path(&format!("open-{port}"))),
         };
@@ -70,14 +73,19 @@ impl Server {
         let at = |name: &str| directory.join(name).display().to_string();
         let mut http = format!("addr: \"{ip}:{port}\"");
         let mut auth = String::new();
-        if kind != Kind::Open {
+        if matches!(kind, Kind::Password | Kind::Private) {
             fs::write(directory.join("htpasswd"), HTPASSWD).unwrap();
             auth = format!("auth: {{htpasswd: {{realm: r, path: {}}}}}\n", at("htpasswd"));
         }
-        if kind == Kind::Private {
-            certificate(&directory, ip);
-            let (certificate, key) = (at("cert.pem"), at("key.pem"));
-            http = format!("{http}, tls: {{certificate: {certificate}, key: {key}}}");
+        if matches!(kind, Kind::Private | Kind::Acquainted) {
+            certificate(&directory, ip, "");
+            let (own, key) = (at("cert.pem"), at("key.pem"));
+            let mut known = String::new();
+            if kind == Kind::Acquainted {
+                certificate(&directory, ip, "client-");
+                known = format!(", clientcas: [{}]", at("client-cert.pem"));
+            }
+            http = format!("{http}, tls: {{certificate: {own}, key: {key}{known}}}");
         }
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n{auth}http: {{{http}}}\n",
@@ -117,20 +125,15 @@ impl Drop for Server {
     }
 }
 
-/// Makes a certificate that vouches for itself.
-fn certificate(directory: &std::path::Path, ip: &str) {
+/// Makes a certificate that vouches for itself: `cert.pem` and `key.pem`, with something before their names.
+fn certificate(directory: &std::path::Path, ip: &str, before: &str) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
         .args(["-days", "2", "-subj", "/CN=registry", "-addext"])
-        .arg(format!("subjectAltName=IP:{ip}"))
-        .args([
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-        ])
+        // Also the host of Docker Hub, for tests that have a proxy lead there.
+        .arg(format!("subjectAltName=IP:{ip},DNS:registry-1.docker.io"))
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", &format!("{before}key.pem"), "-out", &format!("{before}cert.pem")])
         .current_dir(directory)
         .output()
         .unwrap();
