@@ -1,6 +1,6 @@
 # Checks of dockerd (sourced by `run`).
 docker_checks=(info run exit_codes exec exec_tty tty detach_and_logs stop kill restart restart_policy stats limits update ports pause top init healthcheck
-  privileged namespaces_of_others volumes_and_tmpfs restricted sysctl_and_ulimit seccomp out_of_memory build live_restore remove_all)
+  privileged namespaces_of_others volumes_and_tmpfs restricted sysctl_and_ulimit seccomp out_of_memory build archives live_restore remove_all)
 
 dock() { docker -H "unix://$base/docker.sock" "$@"; }
 drun() { dock run --runtime "$runtime" "$@"; }
@@ -153,4 +153,30 @@ docker_remove_all() {
   dock ps -aq | xargs -r docker -H "unix://$base/docker.sock" rm -f
   same "$(dock ps -aq)" ''
   same "$(groups_left)" ''
+}
+# What docker saves is loaded, what we save docker loads, several images at once: with the same ids and the same layers.
+docker_archives() {
+  own() { "$(readlink -f "$work/bin/estiba-oci")" --root "$base/own" --runroot "$base/own-run" "$@"; }
+  local told='{{.Id}}{{range .RootFS.Layers}} {{.}}{{end}}' name
+  drun --name second $image sh -c 'echo two > /two; rm /bin/ls'
+  dock commit second second:1
+  dock save -o "$base/theirs.tar" $image second:1
+  own load -q -i "$base/theirs.tar"
+  for name in $image second:1; do same "$(own inspect -f "$told" $name)" "$(dock inspect -f "$told" $name)"; done
+  # A third one, whose upper layer is compressed, on the two that came.
+  own run --network none --name third second:1 sh -c 'echo three > /three; rm /two'
+  own commit third third:1
+  own save -q -o "$base/ours.tar" $image second:1 third:1
+  dock rm second
+  dock rmi second:1
+  dock load -q -i "$base/ours.tar"
+  for name in $image second:1 third:1; do same "$(dock inspect -f "$told" $name)" "$(own inspect -f "$told" $name)"; done
+  same "$(drun --rm third:1 sh -c 'cat /three; [ -e /two ] || [ -e /bin/ls ] || echo gone')" "three
+gone"
+  # And back, with the layer that docker has unpacked and packed itself: an id is that of the same config, so nothing new comes in.
+  dock save third:1 | own load -q
+  same "$(own images -q | sort -u | wc -l)" 3
+  own rm third
+  own rmi third:1 second:1 $image
+  dock rmi third:1 second:1
 }
