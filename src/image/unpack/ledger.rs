@@ -1,6 +1,7 @@
 //! What an unpacked layer has at each path: the index while it is being made. Pure.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    image::compare::order,
     model::{EntryKind, LayerEntry, Whiteout},
     sys::beneath::Moment,
 };
@@ -120,12 +122,19 @@ impl Ledger {
         if self.opaque.contains(&Vec::new()) {
             entries.push(opaque_mark(&Held::implied().entry));
         }
+        let mut are_texts = true;
         for (key, held) in self.held {
-            let path = path_of(&key).to_string_lossy().into_owned();
-            let entry = LayerEntry { path, ..held.entry };
+            let path = path_of(&key);
+            let text = path.to_string_lossy();
+            are_texts &= matches!(text, Cow::Borrowed(_));
+            let entry = LayerEntry { path: text.into_owned(), ..held.entry };
             let mark = self.opaque.contains(&key).then(|| opaque_mark(&entry));
             entries.push(entry);
             entries.extend(mark);
+        }
+        if !are_texts {
+            // What stands for a name that is no text sorts elsewhere than its bytes, and layers are laid over each other by what stands there.
+            entries.sort_by(|left, right| order(&left.path, &right.path));
         }
         entries
     }
@@ -148,6 +157,8 @@ fn path_of(key: &[u8]) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     #[test]
@@ -162,5 +173,20 @@ mod tests {
         ledger.remove(Path::new("a")).unwrap();
         let paths: Vec<_> = ledger.into_entries().into_iter().map(|entry| entry.path).collect();
         assert_eq!(paths, ["", "a-b", "ab", "b"]);
+    }
+
+    /// The fuzzer found it: two layers with such names were not laid over each other as they lie.
+    #[test]
+    fn names_that_are_no_text_are_in_the_order_of_what_stands_for_them() {
+        let mut ledger = Ledger::default();
+        for path in [&b"\xff"[..], b"\xff/in", "\u{1f980}".as_bytes(), b"z"] {
+            assert!(ledger.hold(Path::new(OsStr::from_bytes(path)), Held::implied()));
+        }
+        ledger.mark_opaque(Path::new(OsStr::from_bytes(b"\xff")));
+        let entries = ledger.into_entries();
+        let paths: Vec<_> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["z", "\u{fffd}", "\u{fffd}", "\u{fffd}/in", "\u{1f980}"]);
+        assert_eq!(entries[2].kind, EntryKind::Whiteout(Whiteout::Opaque));
+        assert!(paths.is_sorted_by(|left, right| order(left, right).is_le()));
     }
 }
