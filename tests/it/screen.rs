@@ -18,6 +18,64 @@ fn assert_restored(terminal: &Terminal) {
     assert!(!terminal.is_alternate(), "the alternate screen stayed");
     assert!(!terminal.hides_cursor(), "the cursor stayed hidden");
     assert!(terminal.is_cooked(), "the terminal stayed raw");
+    assert!(!terminal.takes_mouse(), "the mouse stayed taken");
+}
+
+/// Clicks the first letter of a text that is shown, as terminals report it (xterm's SGR mode).
+fn click(terminal: &mut Terminal, text: &str) {
+    let screen = terminal.screen();
+    let place = screen.lines().enumerate().find_map(|(row, line)| {
+        let (before, _) = line.split_once(text)?;
+        Some((row + 1, before.chars().count() + 1))
+    });
+    let (row, column) = place.unwrap_or_else(|| panic!("{text} is not shown: {screen}"));
+    terminal.send(&format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m"));
+}
+
+#[test]
+fn the_mouse_selects_and_does_what_a_hint_says_until_the_terminal_has_it() {
+    let host = Host::with_starter();
+    for name in ["bow", "stern"] {
+        host.ok(&["create", "--name", name, STARTER, "sleep", "1000"]);
+    }
+    let mut terminal = open(&host);
+    terminal.wait_for("┌ bow ");
+    assert!(terminal.takes_mouse());
+    click(&mut terminal, "stern");
+    terminal.wait_for("┌ stern ");
+    click(&mut terminal, "d delete");
+    terminal.wait_for("Delete container stern");
+    click(&mut terminal, "[y] delete it");
+    terminal.wait_for("┌ bow ");
+    assert_eq!(host.ok(&["ps", "-a", "--format", "{{.Names}}"]), "bow");
+    terminal.send("m");
+    terminal.wait_for("it selects text");
+    assert!(!terminal.takes_mouse());
+    terminal.send("\x03");
+    assert!(terminal.wait().success());
+    assert_restored(&terminal);
+    host.assert_clean();
+}
+
+#[test]
+fn the_palette_prunes_what_its_plan_has_shown() {
+    let host = Host::with_starter();
+    host.ok(&["create", "--name", "idle", STARTER, "sleep", "1000"]);
+    host.ok(&["run", "-d", "--name", "busy", STARTER, "sleep", "1000"]);
+    let mut terminal = open(&host);
+    terminal.wait_for("idle");
+    terminal.wait_for("busy");
+    terminal.send(":");
+    terminal.wait_for("type to search");
+    terminal.send("prune containers\r");
+    terminal.wait_for("1 goes; that gives back");
+    terminal.send("y");
+    terminal.wait_until_gone("idle");
+    assert_eq!(host.ok(&["ps", "-a", "--format", "{{.Names}}"]), "busy");
+    terminal.send("\x03");
+    assert!(terminal.wait().success());
+    assert_restored(&terminal);
+    host.assert_clean();
 }
 
 #[test]
@@ -69,6 +127,7 @@ fn a_shell_opens_inside_and_the_screen_comes_back() {
     terminal.wait_for("home");
     terminal.send("e");
     terminal.wait_for("a shell in home");
+    assert!(!terminal.takes_mouse(), "the shell has the terminal's mouse");
     terminal.send("cat /proc/sys/kernel/hostname; echo 6 times 7 is $((6*7))\r");
     terminal.wait_for("6 times 7 is 42");
     terminal.wait_for("harbour");

@@ -81,6 +81,12 @@ impl Terminal {
         self.seen.lock().unwrap().screen().hide_cursor()
     }
 
+    /// Tells whether the program has taken the mouse.
+    pub(crate) fn takes_mouse(&self) -> bool {
+        let seen = self.seen.lock().unwrap();
+        seen.screen().mouse_protocol_mode() != vt100::MouseProtocolMode::None
+    }
+
     /// Tells whether typed keys are echoed and lines edited, as a shell expects to find it.
     pub(crate) fn is_cooked(&self) -> bool {
         let modes =

@@ -31,7 +31,7 @@ pub(crate) struct Toasts {
     pub(crate) standing: VecDeque<Toast>,
     /// All of the last ones, oldest first.
     pub(crate) kept: VecDeque<(Timestamp, String)>,
-    /// How many were said since all of them were read.
+    /// How many of them tell of something that did not go well, since all were read.
     pub(crate) unread: usize,
 }
 
@@ -44,7 +44,9 @@ impl Toasts {
         self.standing.retain(|toast| toast.text != text);
         self.standing.push_back(Toast { text: text.clone(), tone, until });
         self.kept.push_back((now, text));
-        self.unread = (self.unread + 1).min(KEPT);
+        if span == LONG {
+            self.unread = (self.unread + 1).min(KEPT);
+        }
         while self.standing.len() > WAITING {
             self.standing.pop_front();
         }

@@ -315,7 +315,7 @@ fn ids_of_all_marks_and_what_is_seen_go_to_the_clipboard() {
 #[test]
 fn messages_wait_to_be_read_again() {
     let mut model = model(SIZE);
-    press(&mut model, "y j y");
+    press(&mut model, "y j K a");
     assert!(text(&frame(&mut model)).contains("E ● 2 messages"));
     press(&mut model, "E esc");
     assert!(!text(&frame(&mut model)).contains("●"));

@@ -256,3 +256,20 @@ fn what_is_hidden_stays_hidden_from_layer_to_layer() {
     press(&mut model, "R");
     assert!(text(&frame(&mut model)).contains("changelog"));
 }
+
+#[test]
+fn what_cannot_grow_any_more_takes_the_whole_screen() {
+    for size in [(60, 16), (80, 24), (120, 40)] {
+        let mut model = model(size);
+        press(&mut model, "]");
+        let mut presses = 0;
+        while text(&frame(&mut model)).contains("1 Containers") {
+            press(&mut model, "+");
+            presses += 1;
+            assert!(presses < 12, "it never takes the whole screen at {size:?}");
+        }
+        press(&mut model, "+ _");
+        let shown = text(&frame(&mut model));
+        assert!(shown.contains("1 Containers") && model.detail.depth == Depth::Outside, "{shown}");
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
     model::{Change, Container, State, Timestamp},
     tui::{
         keymap::Action,
+        layout,
         model::{Depth, Key, Listing, Model, Overlay, Prompt, Question, Subject, Tab, Zoom},
         msg::{Effect, Msg},
         tabs,
@@ -140,10 +141,31 @@ pub(super) fn turn(model: &mut Model, by: isize) {
     }
 }
 
-/// Makes the detail larger or smaller.
+/// Makes the detail larger or smaller; beyond the largest it takes the whole screen.
 pub(super) fn resize(model: &mut Model, by: i16) {
+    if model.detail.zoom != Zoom::Off {
+        if by < 0 {
+            out_of_zoom(model);
+        }
+        return;
+    }
+    let before = layout::areas(model).detail;
     let share = model.detail.share.saturating_add_signed(by);
     model.detail.share = share.clamp(20, 80);
+    let is_largest = layout::areas(model).detail == before;
+    if by > 0 && is_largest && model.selected().is_some() {
+        zoom_in(model);
+    }
+}
+
+/// Gives the detail the whole screen.
+pub(super) fn zoom_in(model: &mut Model) {
+    model.detail.zoom = if model.detail.depth == Depth::Outside {
+        model.detail.depth = Depth::Tab;
+        Zoom::FromLists
+    } else {
+        Zoom::FromDetail
+    };
 }
 
 /// Searches the text for what is typed.

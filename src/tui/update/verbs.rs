@@ -243,10 +243,5 @@ fn zoom(model: &mut Model, _: Action, _: &mut Vec<Effect>) {
         return super::detail::out_of_zoom(model);
     }
     show_tab(model, wanted);
-    model.detail.zoom = if model.detail.depth == Depth::Outside {
-        model.detail.depth = Depth::Tab;
-        Zoom::FromLists
-    } else {
-        Zoom::FromDetail
-    };
+    super::detail::zoom_in(model);
 }

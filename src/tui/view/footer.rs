@@ -123,7 +123,7 @@ pub(crate) fn hints(model: &Model) -> Vec<Hint> {
         .collect()
 }
 
-/// Draws the hints; those that find no place are left out, but not the last, which is the help.
+/// Draws the hints; those that find no place are left out, but not the last, which is the help, and before it the palette.
 pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model, hits: &mut Hits) {
     let (area, theme) = (areas.footer, &model.theme);
     if area.is_empty() {
@@ -139,12 +139,7 @@ pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model, hits: &mut
         shown.iter().flat_map(|(_, pieces)| pieces).map(|(text, _)| width(text)).sum()
     };
     while total(&shown) > usize::from(area.width) && shown.len() > 1 {
-        let next_to_last = shown.len() - 2;
-        if areas.is_small && next_to_last == 0 {
-            shown.pop();
-        } else {
-            shown.remove(next_to_last);
-        }
+        shown.remove(least_wanted(&shown));
     }
     draw_unread(buffer, area, (model, hits), total(&shown));
     let mut x = area.x;
@@ -156,6 +151,16 @@ pub(super) fn draw(buffer: &mut Buffer, areas: &Areas, model: &Model, hits: &mut
         }
         x += taken;
     }
+}
+
+/// Gives which hint goes first where there is no room: the last one that is neither the help nor the palette; then the palette, then
+/// the help. What is no hint stays.
+fn least_wanted(shown: &[(Option<Action>, Pieces)]) -> usize {
+    let last = shown.len().saturating_sub(1);
+    let others = shown.get(..last).unwrap_or_default();
+    let is_plain = |action: Option<Action>| action.is_some_and(|it| it != Action::Palette);
+    let plain = others.iter().rposition(|(action, _)| is_plain(*action));
+    plain.or_else(|| others.iter().rposition(|(action, _)| action.is_some())).unwrap_or(last)
 }
 
 /// Says at the right how many messages were not read again yet, where the hints leave room.

@@ -65,6 +65,10 @@ impl<R: Resource> Table<'_, R> {
         let needed =
             |shown: &[Measured<R>]| -> u16 { shown.iter().map(|column| least(column) + 1).sum() };
         while needed(&shown) > room + 1 {
+            let over = needed(&shown) - (room + 1);
+            if shorten(&mut shown, over) {
+                break;
+            }
             let first = shown.iter().map(|(column, _)| column.gives_way).filter(|when| *when > 0);
             let Some(first) = first.max() else { break };
             shown.retain(|(column, _)| column.gives_way != first);
@@ -178,6 +182,20 @@ fn least<R>((column, widest): &Measured<R>) -> u16 {
         Width::Fixed(columns) => columns,
         Width::Content(least, most) | Width::Share(least, most) => (*widest).clamp(least, most),
     }
+}
+
+/// Takes so many columns from one that may lose its end, and may give way as a whole; tells whether one had so many to spare.
+fn shorten<R>(shown: &mut [Measured<R>], over: u16) -> bool {
+    for (column, widest) in shown {
+        if let Width::Share(least, most) = column.width
+            && column.gives_way > 0
+            && (*widest).clamp(least, most) - least >= over
+        {
+            *widest = (*widest).clamp(least, most) - over;
+            return true;
+        }
+    }
+    false
 }
 
 /// Shares out what is left: first to columns that are narrower than their texts, then evenly.
