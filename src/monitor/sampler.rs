@@ -9,11 +9,25 @@ use crate::{
     model::{ContainerId, Pressure, Sample, Statistics, Throttling, Usage},
     store::Layout,
     sys::{
+        Result,
         cgroup::{Cgroup, Counters, Reading},
         clock,
         counter::Traffic,
     },
 };
+
+/// What nothing runs in is read as a whole once in so many seconds only.
+const WHOLE_EVERY: Duration = Duration::from_secs(5);
+
+/// What was read as a whole.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    reading: Reading,
+    /// Bytes received and sent, where that is counted.
+    traffic: Option<(u64, u64)>,
+    /// When it has to be read again, whatever happens.
+    until: Duration,
+}
 
 /// Takes samples.
 #[derive(Debug)]
@@ -21,6 +35,7 @@ pub(super) struct Sampler {
     counters: Counters,
     traffic: Option<Traffic>,
     ring: Writer,
+    last: Option<Whole>,
     /// When the next sample is due.
     due: Duration,
 }
@@ -39,6 +54,7 @@ impl Sampler {
             counters: Counters::open(cgroup).ok()?,
             traffic: network.and_then(|pid| Traffic::of(pid).ok()),
             ring: Writer::create(layout, id).ok()?,
+            last: None,
             due: clock::now(),
         })
     }
@@ -46,6 +62,11 @@ impl Sampler {
     /// Tells how long there is nothing to do.
     pub(super) fn patience(&self) -> Duration {
         self.due.saturating_sub(clock::now())
+    }
+
+    /// Has the next sample read as a whole.
+    pub(super) fn expect_change(&mut self) {
+        self.last = None;
     }
 
     /// Takes a sample if one is due; `false` when there will be no more.
@@ -57,9 +78,23 @@ impl Sampler {
         // At whole seconds of the clock that all share: the machine wakes once for all monitors, and what each needs of the kernel is warm in its
         // caches. What was missed, because the machine slept or this process was stopped, is not made up for.
         self.due = Duration::from_secs(now.as_secs() + 1);
-        let Ok(reading) = self.counters.read() else { return false };
-        let traffic = self.traffic.as_ref().and_then(|traffic| traffic.read().ok());
+        let Ok(Whole { reading, traffic, .. }) = self.read(now) else { return false };
         self.ring.push(&Sample { at: now, statistics: statistics(reading, traffic) }).is_ok()
+    }
+
+    /// Reads what the container uses. As long as nothing of it runs, one small file tells that the rest is as it was.
+    fn read(&mut self, now: Duration) -> Result<Whole> {
+        let reading = match self.last {
+            Some(last) if now < last.until => match self.counters.read_if_it_ran(&last.reading)? {
+                None => return Ok(last),
+                Some(reading) => reading,
+            },
+            _ => self.counters.read()?,
+        };
+        let traffic = self.traffic.as_ref().and_then(|traffic| traffic.read().ok());
+        let whole = Whole { reading, traffic, until: now + WHOLE_EVERY };
+        self.last = Some(whole);
+        Ok(whole)
     }
 }
 

@@ -111,6 +111,10 @@ impl Ward {
         let client = demand.client;
         // Whatever makes a process of this one must not carry a connection into it (sqlite.org/howtocorrupt.html, section 2.6).
         self.settle();
+        if let Some(sampler) = &mut self.sampler {
+            // What is done for a client, like another limit, is seen in the next sample.
+            sampler.expect_change();
+        }
         let served = match demand.request {
             Request::Exec(request) => match self.exec(client, &request, watch) {
                 Ok(()) => return,

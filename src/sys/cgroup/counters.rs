@@ -45,6 +45,8 @@ pub struct Counters(Vec<Counter>);
 struct Counter {
     file: File,
     counts: Counted,
+    /// Whether processor time is in it.
+    has_processor: bool,
 }
 
 /// What a file counts, and in which form.
@@ -98,7 +100,10 @@ impl Counters {
         if let Some(gone) = cgroup.groups.iter().find(|group| !files::exists(&group.path)) {
             return Err(gone_from(&gone.path));
         }
-        Ok(Self(cgroup.groups.iter().flat_map(counters_of).collect()))
+        let mut counters: Vec<Counter> = cgroup.groups.iter().flat_map(counters_of).collect();
+        // By it alone is known whether anything ran.
+        counters.sort_by_key(|counter| !counter.has_processor);
+        Ok(Self(counters))
     }
 
     /// Reads all of them; what no controller counts is zero.
@@ -107,16 +112,27 @@ impl Counters {
     /// Not found when the group is gone.
     pub fn read(&self) -> Result<Reading> {
         let mut reading = Reading::default();
-        for counter in &self.0 {
-            match counter.add_to(&mut reading) {
-                Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => {
-                    return Err(gone_from("a control group".as_ref()));
-                }
-                // One file that cannot be read now, as pressure that was switched off, leaves the others.
-                Ok(()) | Err(_) => {}
-            }
-        }
+        self.0.iter().try_for_each(|counter| counter.add_to(&mut reading))?;
         Ok(reading)
+    }
+
+    /// Reads all of them, unless none of the group's processes ran since `before`: that is known from one file, and then the rest is different only by what
+    /// others do to the group, like reclaim of its memory or writing back what it wrote. `None` then.
+    ///
+    /// # Errors
+    /// Not found when the group is gone.
+    pub fn read_if_it_ran(&self, before: &Reading) -> Result<Option<Reading>> {
+        let (first, rest) = match self.0.split_first() {
+            Some((first, rest)) if first.has_processor => (first, rest),
+            _ => return self.read().map(Some),
+        };
+        let mut reading = Reading::default();
+        first.add_to(&mut reading)?;
+        if reading.cpu == before.cpu {
+            return Ok(None);
+        }
+        rest.iter().try_for_each(|counter| counter.add_to(&mut reading))?;
+        Ok(Some(reading))
     }
 }
 
@@ -132,12 +148,27 @@ fn counters_of(group: &Group) -> impl Iterator<Item = Counter> {
     let had = files.iter().filter(|(controller, ..)| group.has(controller));
     had.filter_map(|(_, name, counts)| {
         let file = files::open(&group.path.join(name)).ok()?;
-        Some(Counter { file, counts: *counts })
+        let has_processor = match counts {
+            Counted::Processor => true,
+            Counted::Periods => group.version == Version::Two,
+            _ => false,
+        };
+        Some(Counter { file, counts: *counts, has_processor })
     })
 }
 
 impl Counter {
-    fn add_to(&self, to: &mut Reading) -> std::io::Result<()> {
+    /// Adds what it says; one file that cannot be read now, as pressure that was switched off, adds nothing.
+    fn add_to(&self, to: &mut Reading) -> Result<()> {
+        match self.parse_into(to) {
+            Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => {
+                Err(gone_from("a control group".as_ref()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn parse_into(&self, to: &mut Reading) -> std::io::Result<()> {
         let mut droppable = 0;
         counter::lines(&self.file, Gives::All, |line| match self.counts {
             Counted::Processor => to.cpu = Duration::from_nanos(number(line)),

@@ -194,6 +194,33 @@ fn counters_that_stay_open_follow_and_end_with_the_group() {
 }
 
 #[test]
+fn what_did_not_run_is_known_by_one_file() {
+    let two = [("cpu.stat", "usage_usec 7\nnr_periods 0\n"), ("memory.current", "100\n")];
+    let one = [("cpuacct.usage", "7000\n"), ("memory.usage_in_bytes", "100\n")];
+    for (version, content, cpu, memory) in [
+        (Version::Two, two, "cpu.stat", "memory.current"),
+        (Version::One, one, "cpuacct.usage", "memory.usage_in_bytes"),
+    ] {
+        let (_folder, cgroup) = group_with(version, &["memory", "cpu", "cpuacct"], &content);
+        let path = cgroup.groups[0].path.clone();
+        let counters = Counters::open(&cgroup).unwrap();
+        let before = counters.read().unwrap();
+        assert_eq!((before.cpu, before.memory), (Duration::from_micros(7), 100));
+        files::write(&path.join(memory), "200\n").unwrap();
+        assert_eq!(counters.read_if_it_ran(&before).unwrap(), None);
+        files::write(&path.join(cpu), content[0].1.replacen('7', "9", 1)).unwrap();
+        let after = counters.read_if_it_ran(&before).unwrap().unwrap();
+        assert_eq!((after, after.memory), (counters.read().unwrap(), 200));
+        assert!(after.cpu > before.cpu);
+    }
+    // Nobody counts processor time: then everything is read.
+    let (_folder, cgroup) = group_with(Version::One, &["memory"], &one);
+    let counters = Counters::open(&cgroup).unwrap();
+    let before = counters.read().unwrap();
+    assert_eq!(counters.read_if_it_ran(&before).unwrap(), Some(before));
+}
+
+#[test]
 fn a_real_group_counts_and_kills() {
     let name = format!("estiba-test-{}", std::process::id());
     let Some(cgroup) = Cgroup::create(&name).unwrap() else {
