@@ -365,6 +365,7 @@ const NONSENSE: &[(&[&str], &str)] = &[
     (&["--user", "4294967296"], "4294967296"),
     (&["--userns", "x"], "USER"),
     (&["--userns", "auto"], "user namespace of its own"),
+    (&["--userns", "keep-id"], "--user 0"),
     (&["--uts", "x"], "UTS"),
     (&["--volume", "/x"], "HOST:INSIDE"),
     (&["--volume", "/x:y"], "'y'"),

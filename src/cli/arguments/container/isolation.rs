@@ -175,16 +175,27 @@ fn parse_uts(text: &str) -> std::result::Result<bool, String> {
     one_of(text, "host").ok_or_else(|| "invalid UTS mode: write host".to_owned())
 }
 
+/// Reads Docker's only word. What Podman has besides is refused with what leads to the same: a container's user namespace of its own would need the layers'
+/// owners shifted, in the kernel by root of the machine alone (`MOUNT_ATTR_IDMAP`), and then by every verb that looks at files of a running container.
 fn parse_userns(text: &str) -> std::result::Result<bool, String> {
-    let word = text.split(':').next().unwrap_or_default();
-    if ["auto", "private", "keep-id", "nomap", "container", "ns"].contains(&word) {
-        // Layers would have to be shown with shifted owners to every verb that looks at files: not only to the container.
-        return Err(
-            "no container has a user namespace of its own; those of an ordinary user are all in one: run Estiba as one"
-                .to_owned(),
-        );
-    }
-    one_of(text, "host").ok_or_else(|| "invalid USER mode: write host".to_owned())
+    let reason = match text.split(':').next().unwrap_or_default() {
+        "keep-id" => {
+            "the kernel lets only root of the machine shift the owners of an image's files; run Estiba as yourself with --user 0: what root of the container writes is yours"
+        }
+        "auto" | "private" => {
+            "no container has a user namespace of its own; run Estiba as an ordinary user: all its containers are in one, apart from the machine's users"
+        }
+        "nomap" => {
+            "no container has a user namespace of its own; run Estiba as a user of its own, without a line in /etc/subuid: your id is not in its containers then"
+        }
+        "container" | "ns" => {
+            "there is no other user namespace to join: the containers of an ordinary user are all in one, those of root in the machine's"
+        }
+        _ => {
+            return one_of(text, "host").ok_or_else(|| "invalid USER mode: write host".to_owned());
+        }
+    };
+    Err(format!("mode {text} is not there: {reason}"))
 }
 
 fn parse_cgroupns(text: &str) -> std::result::Result<bool, String> {
@@ -281,8 +292,19 @@ mod tests {
             assert!(parse_ipc(bad).is_err() && parse_cgroupns(bad).is_err(), "{bad}");
             assert!(parse_userns(bad).is_err(), "{bad}");
         }
-        for word in ["auto", "auto:size=1000", "keep-id", "container:a", "private"] {
-            assert!(parse_userns(word).unwrap_err().contains("run Estiba as one"), "{word}");
+        assert_eq!((parse_userns("host"), parse_userns("")), (Ok(true), Ok(false)));
+        for (word, next) in [
+            ("auto", "run Estiba as an ordinary user"),
+            ("auto:size=1000", "run Estiba as an ordinary user"),
+            ("private", "run Estiba as an ordinary user"),
+            ("keep-id", "--user 0"),
+            ("keep-id:uid=200", "--user 0"),
+            ("nomap", "a user of its own"),
+            ("container:a", "no other user namespace"),
+            ("ns:/proc/1/ns/user", "no other user namespace"),
+        ] {
+            let refusal = parse_userns(word).unwrap_err();
+            assert!(refusal.contains(next) && refusal.contains(word), "{word}: {refusal}");
         }
     }
 
