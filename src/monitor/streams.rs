@@ -20,6 +20,8 @@ use crate::{
 
 /// What a terminal takes for the end of input (EOT, the usual VEOF of `termios(3)`): it has no other.
 const END_OF_INPUT: u8 = 4;
+/// The bytes of a pipe through which much goes; what an ordinary user may have (`/proc/sys/fs/pipe-max-size`).
+const WIDE_PIPE: i32 = 1 << 20;
 /// How many buffers are read after a program's end, at most: more than any pipe holds, and an end where a child that it left behind goes on writing.
 const LAST_READS: usize = 64;
 
@@ -29,6 +31,8 @@ pub(super) struct Streams {
     input: Option<OwnedFd>,
     /// Standard output (or the terminal) and standard error.
     outputs: [Option<OwnedFd>; 2],
+    /// Whether the pipe of an output was made to hold more.
+    is_wide: [bool; 2],
     is_terminal: bool,
     pending: Queue,
     is_closing: bool,
@@ -134,7 +138,14 @@ impl Streams {
                 *output = None;
                 None
             }
-            Ok(length) => buffer.get(..length),
+            Ok(length) => {
+                if length == buffer.len()
+                    && !std::mem::replace(&mut self.is_wide[usize::from(is_stderr)], true)
+                {
+                    widen(output.as_ref());
+                }
+                buffer.get(..length)
+            }
         }
     }
 
@@ -224,6 +235,14 @@ fn exit_of(code: Option<i32>, signal: Option<i32>) -> Exit {
         code: signal.map_or_else(|| code.unwrap_or(255), |signal| 128 + signal),
         signal,
         ..Exit::default()
+    }
+}
+
+/// Lets a program that writes faster than it is read go on meanwhile, instead of waking it for every page. A terminal, and a user who has too many such pipes
+/// (`/proc/sys/fs/pipe-user-pages-soft`), keep what they have.
+fn widen(output: Option<&OwnedFd>) {
+    if let Some(output) = output {
+        let _as_it_was = fcntl(output, FcntlArg::F_SETPIPE_SZ(WIDE_PIPE));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which of the two formats a log has.
 
-use std::{fs::File, io};
+use std::{cell::OnceCell, fs::File, io};
 
 use super::{Entry, Timestamp, cursor::Cursor, json, local};
 
@@ -98,5 +98,22 @@ impl Format {
 pub(super) struct Piece<'a> {
     pub(super) is_stderr: bool,
     pub(super) bytes: &'a [u8],
+    pub(super) time: &'a Stamp,
+}
+
+/// When something came, and how that is written: what came together is written once.
+#[derive(Debug)]
+pub(super) struct Stamp {
     pub(super) time: Timestamp,
+    text: OnceCell<String>,
+}
+
+impl Stamp {
+    pub(super) const fn new(time: Timestamp) -> Self {
+        Self { time, text: OnceCell::new() }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.text.get_or_init(|| self.time.to_string())
+    }
 }

@@ -37,28 +37,33 @@ pub(super) fn append(buffer: &mut Vec<u8>, end: &mut End, piece: &Piece<'_>) {
     let before = buffer.len();
     buffer.extend_from_slice(b"{\"log\":\"");
     let is_text = escape(buffer, piece.bytes);
-    let stream = if piece.is_stderr { "stderr" } else { "stdout" };
-    // Writing into memory does not fail.
-    let _written = write!(buffer, "\",\"stream\":\"{stream}\"");
+    buffer.extend_from_slice(AFTER_TEXT);
+    buffer.extend_from_slice(if piece.is_stderr { b"stderr\"" } else { b"stdout\"" });
     if !is_text {
+        // Writing into memory does not fail.
         let _written = write!(buffer, ",\"bytes\":\"{}\"", STANDARD.encode(piece.bytes));
     }
-    let _written = writeln!(buffer, ",\"time\":\"{}\"}}", piece.time);
+    buffer.extend_from_slice(b",\"time\":\"");
+    buffer.extend_from_slice(piece.time.text().as_bytes());
+    buffer.extend_from_slice(b"\"}\n");
     end.position += (buffer.len() - before) as u64;
 }
 
 /// Writes the inside of a string; tells whether it was UTF-8.
 fn escape(buffer: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    let mut is_text = true;
+    // To look at all of it at once takes a tenth of going from piece to piece.
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        escape_text(buffer, text.as_bytes());
+        return true;
+    }
     for chunk in bytes.utf8_chunks() {
         escape_text(buffer, chunk.valid().as_bytes());
         // Docker writes one for each byte.
         for _ in chunk.invalid() {
             buffer.extend_from_slice(b"\\ufffd");
-            is_text = false;
         }
     }
-    is_text
+    false
 }
 
 fn escape_text(buffer: &mut Vec<u8>, mut text: &[u8]) {

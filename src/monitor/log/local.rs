@@ -45,7 +45,7 @@ pub(super) fn append(buffer: &mut Vec<u8>, end: &mut End, piece: &Piece<'_>) {
 }
 
 fn append_part(buffer: &mut Vec<u8>, end: &mut End, piece: &Piece<'_>) {
-    let time = i64::try_from(piece.time.as_nanosecond()).unwrap_or(i64::MAX);
+    let time = i64::try_from(piece.time.time.as_nanosecond()).unwrap_or(i64::MAX);
     let difference = time.saturating_sub(end.latest);
     let length = u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX);
     let numbers = (1 + u8::from(piece.is_stderr), difference, length);

@@ -2,14 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, Write as _},
+    io::{self, BufRead as _, Write as _},
 };
 
 use nix::errno::Errno;
 
 use super::{
     Chain, LONGEST_ENTRY, Timestamp,
-    format::{End, Piece},
+    format::{End, Piece, Stamp},
 };
 use crate::{
     model::LogBounds,
@@ -71,8 +71,11 @@ impl Writer {
 
     /// Takes what came on a stream; a line that has not ended waits for its end.
     pub(in crate::monitor) fn push(&mut self, is_stderr: bool, bytes: &[u8], time: Timestamp) {
+        let time = &Stamp::new(time);
         let mut partial = std::mem::take(&mut self.partial[usize::from(is_stderr)]);
-        for mut line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut line = first_line(&mut rest);
             while partial.len() + line.len() > LONGEST_ENTRY {
                 let (now, later) = line.split_at(LONGEST_ENTRY - partial.len());
                 partial.extend_from_slice(now);
@@ -96,6 +99,7 @@ impl Writer {
 
     /// Writes lines that will not be ended any more.
     pub(in crate::monitor) fn finish(&mut self, time: Timestamp) {
+        let time = &Stamp::new(time);
         for is_stderr in [false, true] {
             let partial = std::mem::take(&mut self.partial[usize::from(is_stderr)]);
             if !partial.is_empty() {
@@ -234,9 +238,18 @@ impl Writer {
 
     /// Collects an entry of our own, on standard error.
     fn note(&mut self, text: &str) {
-        let piece = Piece { is_stderr: true, bytes: text.as_bytes(), time: Timestamp::now() };
+        let time = &Stamp::new(Timestamp::now());
+        let piece = Piece { is_stderr: true, bytes: text.as_bytes(), time };
         self.chain.format().append(&mut self.buffer, &mut self.next, &piece);
     }
+}
+
+/// Takes the first line off, with its line feed if it has one.
+fn first_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let all = *rest;
+    // Reading memory does not fail; this looks at many bytes at once.
+    let length = rest.skip_until(b'\n').unwrap_or(all.len());
+    &all[..length]
 }
 
 /// Gives how many of `bytes` can be cut off without cutting a character of UTF-8 in two.
