@@ -32,6 +32,14 @@ use crate::sys::{
     seccomp,
 };
 
+/// Where a program starts.
+#[derive(Debug)]
+struct Directory {
+    path: String,
+    /// Whether it is made if it is not there.
+    is_made: bool,
+}
+
 /// What is to be executed, every option resolved.
 #[derive(Debug)]
 pub(super) struct Execution<'a> {
@@ -39,7 +47,7 @@ pub(super) struct Execution<'a> {
     environment: Vec<CString>,
     search_path: String,
     has_home: bool,
-    directory: String,
+    directory: Directory,
     user: User,
     numbers: Identity,
     capabilities: Capabilities,
@@ -98,7 +106,7 @@ impl<'a> Execution<'a> {
             has_home: variable("HOME").is_some(),
             environment: text(process.env().as_ref())?,
             arguments,
-            directory: directory(process)?,
+            directory: Directory { path: directory(process)?, is_made: false },
             user,
             numbers: Identity::from_numbers(numbers.uid(), numbers.gid(), groups),
             capabilities: capability_sets(capabilities)?,
@@ -153,6 +161,12 @@ impl<'a> Execution<'a> {
         self
     }
 
+    /// Has its directory made, if it is not there.
+    pub(super) const fn making_its_directory(mut self) -> Self {
+        self.directory.is_made = true;
+        self
+    }
+
     /// Finds in the root file system who the user is, where the program starts and what its streams are; the terminal's master side goes to the parent.
     pub(super) fn prepare(self, root: &Root, channel: &Channel) -> Result<Prepared<'a>, InitError> {
         let identity = user::resolve(&self.user, &self.numbers, root)?;
@@ -177,7 +191,7 @@ impl<'a> Execution<'a> {
             arguments: self.arguments,
             environment,
             search_path: self.search_path,
-            directory_name: self.directory,
+            directory_name: self.directory.path,
             directory,
             identity,
             capabilities: self.capabilities,
@@ -195,11 +209,15 @@ impl<'a> Execution<'a> {
         })
     }
 
-    /// Pins the directory to start in and makes it if it is not there; a link to outside, like `/proc/self/fd/7`, is followed nowhere (CVE-2024-21626).
+    /// Pins the directory to start in, which is made for the container's own program if it is not there; a link to outside, like
+    /// `/proc/self/fd/7`, is followed nowhere (CVE-2024-21626).
     fn open_directory(&self, root: &Root) -> Result<OwnedFd, InitError> {
-        let failed = |cause| InitError::Directory { path: self.directory.clone(), cause };
-        root.make(&self.directory, Make::Directory, Links::Follow).step(failed)?;
-        root.open(&self.directory, OFlags::PATH | OFlags::DIRECTORY, Links::Follow).step(failed)
+        let failed = |cause| InitError::Directory { path: self.directory.path.clone(), cause };
+        if self.directory.is_made {
+            root.make(&self.directory.path, Make::Directory, Links::Follow).step(failed)?;
+        }
+        root.open(&self.directory.path, OFlags::PATH | OFlags::DIRECTORY, Links::Follow)
+            .step(failed)
     }
 }
 

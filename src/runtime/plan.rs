@@ -153,6 +153,7 @@ impl<'a> Plan<'a> {
                 .opened_for(&namespaces)?,
             execution: Execution::resolve(process, process, setup.user, setup.stdio)?
                 .of_container(linux)?
+                .making_its_directory()
                 .filtered(setup.seccomp)
                 .left_to(tether, setup.preserved)
                 .cared_for(setup.has_reaper),
