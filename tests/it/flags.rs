@@ -107,7 +107,11 @@ const OF_THE_CALLER: [&str; 2] = ["--help", "--timings"];
 
 /// Lists the long flags of `run`, as its help does.
 fn flags_of(host: &Host) -> BTreeSet<String> {
-    let help = host.ok(&["run", "--help"]);
+    long_flags(&host.ok(&["run", "--help"]))
+}
+
+/// Lists the long flags of a help text.
+fn long_flags(help: &str) -> BTreeSet<String> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let long = lines.filter_map(|line| line.split(", ").find(|part| part.starts_with("--")));
     long.filter_map(|part| part.split([' ', '[', '=']).next()).map(str::to_owned).collect()
@@ -173,6 +177,39 @@ fn every_flag_of_docker_is_there_or_says_why_not() {
         let said = host.fails(125, &["run", &format!("--{name}"), "x", "img"]);
         let reason = said.strip_prefix(&format!("estiba: --{name}: ")).unwrap_or_default();
         assert!(reason.len() > 10 && reason.lines().count() == 1, "{name}: {said}");
+    }
+}
+
+/// Commands whose flags are those of Docker's, or refused with a reason.
+const COMMANDS: &str = "run create exec start stop restart kill rm ps logs attach update rename pause unpause stats top port cp diff commit export wait
+    images pull push tag rmi save load import history search login logout inspect events version info image-ls image-rm image-inspect image-prune
+    container-ls container-inspect container-prune network-create network-ls network-rm network-inspect network-connect network-disconnect network-prune
+    manifest-inspect system-df system-prune system-events system-info";
+
+#[test]
+fn every_flag_of_the_installed_docker_is_there_or_says_why_not() {
+    let help = |command: &[&str]| {
+        let mut docker = std::process::Command::new("docker");
+        let output = docker.args(command).arg("--help").output().ok()?;
+        Some(String::from_utf8(output.stdout).unwrap())
+    };
+    if help(&[]).is_none() {
+        return skip("docker is not installed, whose help says which flags it has");
+    }
+    let host = Host::new();
+    let mut refused = BTreeSet::new();
+    for command in COMMANDS.split_whitespace() {
+        let words: Vec<&str> = command.split('-').collect();
+        let own = host.ok(&[&words[..], &["--help"]].concat());
+        for flag in long_flags(&help(&words).unwrap()).difference(&long_flags(&own)) {
+            let said = host.fails(125, &[&words[..], &[flag.as_str(), "x", "img"]].concat());
+            let reason = said.strip_prefix(&format!("estiba: {flag}: ")).unwrap_or_default();
+            assert!(reason.len() > 10 && reason.lines().count() == 1, "{command} {flag}: {said}");
+            refused.insert(format!("{}: {flag}: {reason}", words.join(" ")));
+        }
+    }
+    for line in refused {
+        println!("{line}");
     }
 }
 
