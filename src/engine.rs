@@ -68,7 +68,7 @@ pub use credentials::Kept;
 pub use error::{EngineError, ErrorKind};
 pub use explore::Shelf;
 pub use files::{CopyOptions, Side};
-pub use making::{CommitRequest, ImportRequest};
+pub use making::{CommitRequest, ImportRequest, signal_name};
 pub use measure::{ContainerMeasure, ImageMeasure, Measure};
 pub use prune::{LabelFilter, PrunePlan, PruneRequest, Pruned, Unused};
 pub use registries::{Proxies, RegistryFiles};

@@ -56,6 +56,7 @@ pub use self::{
     role::main,
     sampler::statistics,
     session::{Session, SessionEnd},
+    ward::asks_to_end,
 };
 use crate::{
     model::{Container, ContainerId, Network, Timestamp},

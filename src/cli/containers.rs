@@ -52,10 +52,12 @@ pub(super) fn dispatch(
             if !container.state.is_live() {
                 return Ok(());
             }
-            engine.stop(container.id, grace(container, options.grace)).map(drop)
+            let grace = grace(container, options.grace);
+            engine.stop_by(container.id, options.signal, grace).map(drop)
         })),
         ContainerVerb::Restart(options) => Ok(each(engine, &options.names, |container| {
-            engine.restart(container.id, grace(container, options.grace))
+            let grace = grace(container, options.grace);
+            engine.restart_by(container.id, options.signal, grace)
         })),
         ContainerVerb::Kill(options) => {
             Ok(each(engine, &options.names, |container| engine.kill(container.id, options.signal)))
@@ -280,6 +282,12 @@ fn grace(container: &Container, asked: Option<Duration>) -> Duration {
 fn update(engine: &Engine, options: UpdateOptions) -> u8 {
     let UpdateOptions { names, limits, restart } = options;
     let change = UpdateContainer { resources: limits.into_resources(), restart };
+    if change == UpdateContainer::default() {
+        let message = "you must provide one or more flags when using this command";
+        let error = EngineError::new(ErrorKind::Invalid, message);
+        failure::report(&error.hint("they are listed by: estiba update --help"), false);
+        return 1;
+    }
     warn_of_limits(engine, &change.resources);
     each(engine, &names, |container| engine.update(container.id, &change))
 }

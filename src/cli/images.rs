@@ -176,7 +176,8 @@ pub(super) fn history(engine: &Engine, options: &HistoryOptions) -> Result<u8> {
             // Only the newest step has an image of its own here; builders leave the others nameless too.
             let id =
                 if number == 0 { id_of(&image, options.no_trunc) } else { "<missing>".to_owned() };
-            StepRow::of(id, &step, size, now, options.no_trunc)
+            let row = StepRow::of(id, &step, size, now, options.no_trunc);
+            if options.human { row } else { row.exact(&step, size) }
         })
         .collect();
     listing::print(&rows, options.quiet, options.format.as_deref())?;
@@ -315,6 +316,12 @@ impl StepRow {
             size: units::size(size),
             comment: step.comment.clone(),
         }
+    }
+
+    /// Has bytes and moments in place of what people read.
+    fn exact(self, step: &HistoryEntry, size: u64) -> Self {
+        let created = step.created.map_or_else(|| "N/A".to_owned(), |at| at.to_string());
+        Self { size: size.to_string(), created_since: created, ..self }
     }
 }
 

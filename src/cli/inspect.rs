@@ -4,11 +4,12 @@ mod health;
 mod privileges;
 mod resources;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{arguments::InspectOptions, containers::for_all, output, template::Format};
 use crate::{
-    engine::{Engine, EngineError, ErrorKind, Result},
+    engine::{self, Engine, EngineError, ErrorKind, Result},
     model::{
         Container, Endpoint, HealthHistory, Image, Mount, MountKind, Network, NetworkMode, State,
     },
@@ -43,7 +44,7 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
     {
         let found = match candidate {
             "container" => engine.container(name).and_then(|container| {
-                Ok(of_container(engine, &container, &engine.health(container.id)?))
+                of_container(engine, &container, &engine.health(container.id)?)
             }),
             "image" => engine.image(name).map(|image| of_image(&image)),
             _ => engine.network(name).map(|network| of_network(&network)),
@@ -57,13 +58,15 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
     Err(EngineError::new(ErrorKind::NotFound, format!("no such {what}: {name}")))
 }
 
-fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) -> Value {
+fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) -> Result<Value> {
     let config = &container.config;
+    let (entrypoint, command) = config.args.split_at(config.entrypoint.min(config.args.len()));
+    let networks = networks_of(engine, container)?;
     let (path, args) = match config.args.split_first() {
         Some((path, args)) => (path.as_str(), args),
         None => ("", &[][..]),
     };
-    json!({
+    Ok(json!({
         "Id": container.id.hex(),
         "Created": container.created.to_string(),
         "Path": path,
@@ -73,8 +76,9 @@ fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) 
         "LogPath": engine.log_path(container).unwrap_or_default(),
         "Name": format!("/{}", container.name),
         "Platform": "linux",
+        "Driver": "overlay2",
         "RestartCount": container.state.restarts(),
-        "HostConfig": of_host_config(container),
+        "HostConfig": of_host_config(container, &networks),
         "Mounts": config.mounts.iter().map(of_mount).collect::<Vec<_>>(),
         "Config": {
             "Hostname": config.hostname,
@@ -83,11 +87,13 @@ fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) 
             "Tty": config.tty,
             "OpenStdin": config.open_stdin,
             "Env": config.env,
-            "Cmd": config.args,
+            "Cmd": some(command),
+            "Entrypoint": some(entrypoint),
+            "Volumes": null,
             "Image": container.image_name,
             "WorkingDir": config.workdir,
             "Labels": config.labels,
-            "StopSignal": config.stop_signal.to_string(),
+            "StopSignal": engine::signal_name(config.stop_signal),
             // -1 is never, as Docker writes it.
             "StopTimeout": config.isolation.stop_timeout
                 .map(|seconds| if seconds == u32::MAX { -1 } else { i64::from(seconds) }),
@@ -95,19 +101,35 @@ fn of_container(engine: &Engine, container: &Container, health: &HealthHistory) 
             "ExposedPorts": config.isolation.exposed_ports.iter()
                 .map(|port| (port.clone(), json!({}))).collect::<Map<String, Value>>(),
         },
-        "NetworkSettings": of_network_settings(&container.endpoints),
+        "NetworkSettings": of_network_settings(container, &networks),
+    }))
+}
+
+/// Gives a list, or null where there is nothing in it, as Docker does.
+fn some(list: &[impl Serialize]) -> Value {
+    if list.is_empty() { Value::Null } else { json!(list) }
+}
+
+/// Lists the networks of a container by name, also when it does not run.
+fn networks_of(engine: &Engine, container: &Container) -> Result<Vec<String>> {
+    Ok(match &container.config.network {
+        NetworkMode::None => vec!["none".to_owned()],
+        NetworkMode::Host => vec!["host".to_owned()],
+        NetworkMode::Container(_) => Vec::new(),
+        NetworkMode::Bridges(ids) => {
+            let all = engine.overview()?.networks;
+            // In the order in which it joins them.
+            let found = ids.iter().filter_map(|id| all.iter().find(|network| network.id == *id));
+            found.map(|network| network.name.to_string()).collect()
+        }
     })
 }
 
-fn of_host_config(container: &Container) -> Value {
+fn of_host_config(container: &Container, networks: &[String]) -> Value {
     let config = &container.config;
     let mode = match &config.network {
-        NetworkMode::None => "none".to_owned(),
-        NetworkMode::Host => "host".to_owned(),
         NetworkMode::Container(id) => format!("container:{}", id.hex()),
-        NetworkMode::Bridges(ids) => {
-            ids.first().map_or_else(|| "none".to_owned(), ToString::to_string)
-        }
+        _ => networks.first().cloned().unwrap_or_else(|| "none".to_owned()),
     };
     let binds: Vec<String> = config
         .mounts
@@ -120,12 +142,18 @@ fn of_host_config(container: &Container) -> Value {
             MountKind::Tmpfs { .. } => None,
         })
         .collect();
+    let memory: Map<String, Value> = config.mounts.iter().filter_map(tmpfs).collect();
     let mut host = json!({
         "NetworkMode": mode,
         "AutoRemove": config.auto_remove,
         "ReadonlyRootfs": config.read_only,
-        "Binds": binds,
-        "Tmpfs": config.mounts.iter().filter_map(tmpfs).collect::<Map<String, Value>>(),
+        "Binds": some(&binds),
+        "Tmpfs": if memory.is_empty() { Value::Null } else { memory.into() },
+        "PortBindings": {},
+        "PublishAllPorts": false,
+        "VolumesFrom": null,
+        "Runtime": "estiba",
+        "Isolation": "",
     });
     if let Some(host) = host.as_object_mut() {
         for part in [resources::of(&config.resources), privileges::of(config)] {
@@ -190,22 +218,32 @@ fn of_mount(mount: &Mount) -> Value {
     })
 }
 
-fn of_network_settings(endpoints: &[Endpoint]) -> Value {
-    let networks: Map<String, Value> = endpoints
-        .iter()
-        .map(|endpoint| {
-            let value = json!({
-                "NetworkID": endpoint.network.hex(),
-                "IPAddress": endpoint.address.to_string(),
-                "IPPrefixLen": endpoint.prefix,
-                "Gateway": endpoint.gateway.to_string(),
-                "MacAddress": endpoint.mac_text(),
-            });
-            (endpoint.network_name.to_string(), value)
-        })
-        .collect();
+/// What `NetworkSettings` says of a network; what is not joined now has no address.
+fn of_endpoint(endpoint: Option<&Endpoint>) -> Value {
+    let text = |of: fn(&Endpoint) -> String| endpoint.map(of).unwrap_or_default();
+    json!({
+        "NetworkID": text(|endpoint| endpoint.network.hex()),
+        "IPAddress": text(|endpoint| endpoint.address.to_string()),
+        "IPPrefixLen": endpoint.map_or(0, |endpoint| endpoint.prefix),
+        "Gateway": text(|endpoint| endpoint.gateway.to_string()),
+        "MacAddress": text(Endpoint::mac_text),
+    })
+}
+
+fn of_network_settings(container: &Container, names: &[String]) -> Value {
+    let endpoints = &container.endpoints;
+    let joined = |name: &str| {
+        of_endpoint(endpoints.iter().find(|endpoint| endpoint.network_name.as_str() == name))
+    };
+    let networks: Map<String, Value> =
+        names.iter().map(|name| (name.clone(), joined(name))).collect();
+    let is_joined = container.state.is_live() && !endpoints.is_empty();
+    let ports = container.config.isolation.exposed_ports.iter().filter(|_| is_joined);
     let first = endpoints.first();
     json!({
+        "Ports": ports.map(|port| (port.clone(), Value::Null)).collect::<Map<String, Value>>(),
+        "IPPrefixLen": first.map_or(0, |endpoint| endpoint.prefix),
+        "MacAddress": first.map(Endpoint::mac_text).unwrap_or_default(),
         "IPAddress": first.map(|endpoint| endpoint.address.to_string()).unwrap_or_default(),
         "Gateway": first.map(|endpoint| endpoint.gateway.to_string()).unwrap_or_default(),
         "Networks": networks,
@@ -266,6 +304,11 @@ fn of_network(network: &Network) -> Value {
         "Created": network.created.to_string(),
         "Scope": "local",
         "Driver": "bridge",
+        "EnableIPv6": false,
+        "Internal": false,
+        "Attachable": false,
+        "Ingress": false,
+        "Labels": {},
         "IPAM": {
             "Driver": "default",
             "Config": [{ "Subnet": network.subnet.to_string(), "Gateway": network.gateway.to_string() }],

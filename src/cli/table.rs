@@ -8,6 +8,8 @@ use super::plain::plain;
 
 /// The space between two columns.
 const GAP: usize = 3;
+/// The least a column takes with that space, unless it is the last.
+const LEAST: usize = 10;
 
 /// Lays out rows under a head; no line ends in spaces.
 pub(super) fn layout(head: &[&str], rows: &[Vec<String>]) -> String {
@@ -38,7 +40,7 @@ fn laid_out(lines: &[Vec<Cow<'_, str>>]) -> String {
         let mut row = String::new();
         for (cell, width) in line.iter().zip(&widths) {
             row.push_str(cell);
-            row.extend(std::iter::repeat_n(' ', width - cell.width() + GAP));
+            row.extend(std::iter::repeat_n(' ', (width + GAP).max(LEAST) - cell.width()));
         }
         text.push_str(row.trim_end());
         text.push('\n');

@@ -19,6 +19,8 @@ impl Format {
     pub(super) fn parse(text: &str) -> Result<Self> {
         // A shell passes `\t` as two characters; Docker reads them as one.
         let text = text.replace("\\t", "\t").replace("\\n", "\n");
+        // A method of Docker's rows, which has an argument; rows are plain fields here.
+        let text = text.replace(".Label \"", "label .Labels \"");
         with_functions(Template::new("format").missing_key(MissingKey::Error))
             .parse(&text)
             .map(Self)
@@ -52,6 +54,16 @@ fn with_functions(template: Template) -> Template {
                 other => vec![text(other)],
             };
             Ok(Value::from(parts.join(&text(arguments.get(1)))))
+        })
+        .func("label", move |arguments: &[Value]| {
+            let (labels, key) = (text(arguments.first()), text(arguments.get(1)));
+            let value = labels.split(',').find_map(|label| {
+                let (found, value) = label.split_once('=')?;
+                (found == key).then(|| value.to_owned())
+            });
+            // The head of a column has no labels.
+            let head = (labels == "LABELS").then_some(key);
+            Ok(Value::from(value.or(head).unwrap_or_default()))
         })
         .func("lower", move |arguments: &[Value]| {
             Ok(Value::from(text(arguments.first()).to_lowercase()))
@@ -104,6 +116,9 @@ mod tests {
     #[test]
     fn dockers_functions_work() {
         let row = json!({"Names": "web", "Labels": {"a": "1"}, "List": ["x", "y"], "Up": true, "None": null});
+        let labelled = json!({"Labels": "a=1,b=2"});
+        let label = Format::parse(r#"{{.Label "b"}}{{.Label "x"}}"#).unwrap();
+        assert_eq!(label.fill(&labelled).unwrap(), "2");
         for (template, expected) in [
             ("{{.Names}}\\t{{.Up}}", "web\ttrue"),
             (

@@ -10,8 +10,10 @@ use super::{
     containers::{attributes, existing},
 };
 use crate::{
-    model::{Container, ContainerId, ExecRequest, Exit, Occurrence, State, Subject, Verb},
-    monitor::{Client, MonitorError},
+    model::{
+        Container, ContainerId, ExecRequest, Exit, Occurrence, RestartPolicy, State, Subject, Verb,
+    },
+    monitor::{Client, MonitorError, asks_to_end},
 };
 
 /// How long the kernel may take to end a container that was killed: thousands of processes end one after another, beside all others.
@@ -35,9 +37,30 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Conflict`] when it does not run.
     pub fn stop(&self, id: ContainerId, grace: Duration) -> Result<Exit> {
+        self.stop_by(id, None, grace)
+    }
+
+    /// As [`Engine::stop`], and asks with `signal` in place of the container's own.
+    ///
+    /// # Errors
+    /// As [`Engine::stop`]; [`ErrorKind::Invalid`] when the container would start again after that signal.
+    pub fn stop_by(&self, id: ContainerId, signal: Option<i32>, grace: Duration) -> Result<Exit> {
         let container = self.allowing(id, Verb::Stop)?;
+        let asks = signal.is_none_or(|number| asks_to_end(&container, number));
+        if !asks && container.config.restart != RestartPolicy::No {
+            return Err(EngineError::new(
+                ErrorKind::Invalid,
+                format!(
+                    "container {} starts again when that signal ends it (--restart {})",
+                    container.name, container.config.restart
+                ),
+            )
+            .hint(
+                "use TERM, INT, QUIT, KILL or its own signal, or first: estiba update --restart no",
+            ));
+        }
         self.thaw(&container)?;
-        self.signal(&container, container.config.stop_signal)?;
+        self.signal(&container, signal.unwrap_or(container.config.stop_signal))?;
         let exit = match self.wait_at_most_or_gone(id, Some(grace))? {
             Some(exit) => exit,
             None => self.kill_and_wait(id)?,
@@ -51,9 +74,17 @@ impl Engine {
     /// # Errors
     /// As [`Engine::stop`] and [`Engine::start`].
     pub fn restart(&self, id: ContainerId, grace: Duration) -> Result<()> {
+        self.restart_by(id, None, grace)
+    }
+
+    /// As [`Engine::restart`], and asks it to stop with `signal` in place of its own.
+    ///
+    /// # Errors
+    /// As [`Engine::stop_by`] and [`Engine::start`].
+    pub fn restart_by(&self, id: ContainerId, signal: Option<i32>, grace: Duration) -> Result<()> {
         let container = self.allowing(id, Verb::Restart)?;
         if container.state.is_live() {
-            self.stop(id, grace)?;
+            self.stop_by(id, signal, grace)?;
         }
         self.start(id)?;
         self.note(&container, Occurrence::Restart, [])

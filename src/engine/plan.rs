@@ -12,7 +12,9 @@ use std::str::FromStr as _;
 use nix::sys::signal::Signal;
 
 use super::{EngineError, ErrorKind, Result};
-use crate::model::{ContainerConfig, CreateContainer, Image, Mount, MountKind, NetworkMode};
+use crate::model::{
+    ContainerConfig, CreateContainer, Image, Isolation, Mount, MountKind, NetworkMode,
+};
 
 /// The longest host name (`sethostname(2)`).
 const LONGEST_HOSTNAME: usize = 64;
@@ -35,6 +37,7 @@ pub(super) fn resolve(
     check_platform(request, image)?;
     Ok(ContainerConfig {
         args: arguments(request, image)?,
+        entrypoint: request.entrypoint.as_ref().unwrap_or(&image.config.entrypoint).len(),
         env: environment(request, image)?,
         workdir: workdir(request, image)?,
         user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
@@ -53,11 +56,22 @@ pub(super) fn resolve(
         },
         resources: request.resources.clone(),
         security: security::resolve(&request.security)?,
-        isolation: request.isolation.clone(),
+        isolation: with_ports(request.isolation.clone(), &image.config.exposed_ports),
         log: request.log.clone(),
         restart: request.restart,
         health: request.health.clone().over(&image.config.health),
     })
+}
+
+/// Adds the ports that an image says it listens at.
+fn with_ports(mut isolation: Isolation, of_image: &[String]) -> Isolation {
+    let ports = &mut isolation.exposed_ports;
+    for port in of_image {
+        if !ports.contains(port) {
+            ports.push(port.clone());
+        }
+    }
+    isolation
 }
 
 /// Entry point, then command. A new entry point drops the image's command, as Docker does.
@@ -243,7 +257,10 @@ mod tests {
                 command: words(own_command),
                 ..Default::default()
             };
-            assert_eq!(plan(&request, config).unwrap().args, words(expected));
+            let planned = plan(&request, config).unwrap();
+            assert_eq!(planned.args, words(expected));
+            let own = own_entrypoint.unwrap_or(entrypoint);
+            assert_eq!(planned.args[..planned.entrypoint].join(" "), own);
         }
     }
 

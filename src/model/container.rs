@@ -39,6 +39,9 @@ pub struct Container {
 pub struct ContainerConfig {
     /// The program and its arguments: entry point, then command; never empty.
     pub args: Vec<String>,
+    /// How many of them are the entry point.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entrypoint: usize,
     /// The environment as `KEY=value`, image first, user's own over it.
     pub env: Vec<String>,
     /// The absolute directory the program starts in.
@@ -88,6 +91,11 @@ pub struct ContainerConfig {
     /// How it is found out whether it is well.
     #[serde(default, skip_serializing_if = "HealthCheck::is_default")]
     pub health: HealthCheck,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Something mounted into a container beside its root file system.

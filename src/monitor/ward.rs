@@ -308,7 +308,7 @@ impl Ward {
 
 /// Tells whether a signal of a client means that a container shall end, and not start again: those that people end programs with, and its own.
 /// Docker takes any signal for that unless the image has one of its own, also one that makes a program read its files again.
-pub(super) fn asks_to_end(container: &Container, number: i32) -> bool {
+pub fn asks_to_end(container: &Container, number: i32) -> bool {
     let usual = [libc::SIGINT, libc::SIGQUIT, libc::SIGKILL, libc::SIGTERM];
     usual.contains(&number) || number == container.config.stop_signal
 }

@@ -202,6 +202,10 @@ fn every_flag_of_the_installed_docker_is_there_or_says_why_not() {
         let words: Vec<&str> = command.split('-').collect();
         let own = host.ok(&[&words[..], &["--help"]].concat());
         for flag in long_flags(&help(&words).unwrap()).difference(&long_flags(&own)) {
+            let accepted = host.call(&[&words[..], &[flag.as_str(), "--help"]].concat());
+            if accepted.status.success() {
+                continue;
+            }
             let said = host.fails(125, &[&words[..], &[flag.as_str(), "x", "img"]].concat());
             let reason = said.strip_prefix(&format!("estiba: {flag}: ")).unwrap_or_default();
             assert!(reason.len() > 10 && reason.lines().count() == 1, "{command} {flag}: {said}");

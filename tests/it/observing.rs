@@ -18,7 +18,7 @@ fn statistics_are_those_of_the_containers_that_run() {
     host.ok(&["run", "-d", "--name", "busy", STARTER, "sh", "-c", busy]);
     host.ok(&["create", "--name", "idle", STARTER, "true"]);
     let table = host.ok(&["stats", "--no-stream"]);
-    let head = "CONTAINER ID   NAME   CPU %";
+    let head = "CONTAINER ID   NAME      CPU %";
     assert!(table.starts_with(head) && table.lines().count() == 2, "{table}");
     let line = host.ok(&[
         "stats",

@@ -73,7 +73,7 @@ fn verbs_that_find_nothing_to_do_succeed_and_lists_are_filtered() {
         assert_eq!(names(arguments), expected, "{arguments:?}");
     }
     let table = host.ok(&["ps", "--format", "table {{.Names}}\t{{.State}}"]);
-    assert_eq!(table, "NAMES   STATE\nweb-1   running");
+    assert_eq!(table, "NAMES     STATE\nweb-1     running");
     host.fails(1, &["ps", "-f", "nmae=x"]);
     host.fails(1, &["ps", "--format", "{{.Nmae}}"]);
     host.assert_clean();

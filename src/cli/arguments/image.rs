@@ -38,6 +38,9 @@ pub(in crate::cli) struct RemoveImages {
     /// Take away all names of an image that is named by its id
     #[arg(short, long)]
     pub(in crate::cli) force: bool,
+    /// Accepted for Docker's sake; no image stands on another here
+    #[arg(long)]
+    pub(in crate::cli) no_prune: bool,
     /// Names or ids
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) names: Vec<String>,
@@ -140,6 +143,9 @@ pub(in crate::cli) struct AnalyzeOptions {
 pub(in crate::cli) struct HistoryOptions {
     /// The image
     pub(in crate::cli) image: String,
+    /// Print sizes and times for people
+    #[arg(short = 'H', long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", hide_default_value = true)]
+    pub(in crate::cli) human: bool,
     /// Print ids only
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,

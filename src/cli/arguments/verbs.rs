@@ -38,7 +38,7 @@ pub(in crate::cli) struct PsOptions {
     /// Print by Go template, or `json`, or `table TEMPLATE`
     #[arg(long, value_name = "TEMPLATE")]
     pub(in crate::cli) format: Option<String>,
-    /// Show only those with KEY=VALUE: name, id, status, exited, ancestor, label, network, health
+    /// Show only those with KEY=VALUE: name, id, status, exited, ancestor, before, since, label, network, volume, expose, publish, health
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub(in crate::cli) filters: Vec<String>,
 }
@@ -88,6 +88,9 @@ pub(in crate::cli) struct StopOptions {
     /// Seconds until it is killed; what it was made with, or 10, if not said
     #[arg(short = 't', long = "timeout", alias = "time", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(in crate::cli) grace: Option<Duration>,
+    /// The signal that asks it to stop, in place of its own
+    #[arg(short, long, value_name = "SIGNAL", value_parser = parse_signal)]
+    pub(in crate::cli) signal: Option<i32>,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     pub(in crate::cli) names: Vec<String>,

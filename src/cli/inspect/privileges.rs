@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::some;
 use crate::model::{ContainerConfig, Ipc, Seccomp, Security, Sharing};
 
 /// Gives the fields.
@@ -22,9 +23,9 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
     let names = &isolation.names;
     json!({
         "Privileged": security.privileged,
-        "CapAdd": security.cap_add,
-        "CapDrop": security.cap_drop,
-        "SecurityOpt": options(security, config.no_new_privileges),
+        "CapAdd": some(&security.cap_add),
+        "CapDrop": some(&security.cap_drop),
+        "SecurityOpt": some(&options(security, config.no_new_privileges)),
         "Sysctls": security.sysctls,
         "Devices": security.devices.iter().map(|device| json!({
             "PathOnHost": device.host,
@@ -32,17 +33,17 @@ pub(super) fn of(config: &ContainerConfig) -> Value {
             "CgroupPermissions": device.access,
         })).collect::<Vec<_>>(),
         "DeviceCgroupRules": security.device_rules,
-        "GroupAdd": security.groups,
+        "GroupAdd": some(&security.groups),
         "PidMode": pid,
         "IpcMode": ipc,
         "UTSMode": if isolation.uts_host { "host" } else { "" },
         "CgroupnsMode": if isolation.cgroupns_host { "host" } else { "private" },
         "CgroupParent": isolation.cgroup_parent,
         "UsernsMode": "",
-        "Init": isolation.init,
+        "Init": isolation.init.then_some(true),
         "Annotations": isolation.annotations,
-        "ExtraHosts": names.extra_hosts.iter()
-            .map(|(name, address)| format!("{name}:{address}")).collect::<Vec<_>>(),
+        "ExtraHosts": some(&names.extra_hosts.iter()
+            .map(|(name, address)| format!("{name}:{address}")).collect::<Vec<_>>()),
         "Dns": names.dns,
         "DnsSearch": names.dns_search,
         "DnsOptions": names.dns_options,
