@@ -73,6 +73,7 @@ fn attend(ward: &mut Ward, watch: &mut Watch, signals: &SignalFd) -> Result<Exit
         if let Some(exit) = watch.end().cloned() {
             return Ok(exit);
         }
+        ward.end_others(watch);
     }
 }
 

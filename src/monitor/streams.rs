@@ -196,6 +196,11 @@ impl Program {
         self.exit.as_ref()
     }
 
+    /// Tells whether its end is still to come.
+    pub(super) const fn runs(&self) -> bool {
+        self.exit.is_none()
+    }
+
     pub(super) fn signal(&self, number: i32) -> Result<()> {
         spawn::send_signal(self.pidfd(), number)
     }

@@ -160,11 +160,12 @@ impl Ward {
         let Some(mut checkup) = self.checkup.take() else { return false };
         let Launch { container, layout, .. } = &*self.launch;
         let mut is_done = checkup.go_on(watch, container, layout, self.cause != Cause::Itself);
-        let runs = watch.main().is_some_and(|main| main.exit().is_none());
-        if !runs {
-            // Its end is not waited for longer than the container's.
+        if !watch.main().is_some_and(Program::runs) {
+            // Its end is not waited for longer than the container's, and no other check will ever be due.
             watch.end_probe();
-        } else if checkup.is_due() {
+            return is_done;
+        }
+        if checkup.is_due() {
             is_done = true;
             if self.held.cgroup.as_ref().is_some_and(Cgroup::is_frozen) {
                 checkup.skip();
@@ -177,6 +178,23 @@ impl Ward {
         }
         self.checkup = Some(checkup);
         is_done
+    }
+
+    /// Ends what the end of the first process does not end by itself: programs that were executed beside it in processes of the host or of another
+    /// container. Their ends are waited for.
+    pub(super) fn end_others(&self, watch: &Watch) {
+        if watch.main().is_none_or(Program::runs) || self.ends_with_first_process() {
+            return;
+        }
+        if let Some(cgroup) = &self.held.cgroup {
+            // What cannot be killed is told when the group is removed.
+            drop(cgroup.signal_all(libc::SIGKILL));
+        }
+    }
+
+    /// Tells whether the kernel ends all its processes with the first one (`pid_namespaces(7)`).
+    fn ends_with_first_process(&self) -> bool {
+        self.launch.container.config.isolation.pid == Sharing::Own
     }
 
     fn exec(
@@ -192,7 +210,7 @@ impl Ward {
 
     fn execute(&self, request: &ExecRequest, watch: &Watch) -> Result<Program, StartFailure> {
         let container = &self.launch.container;
-        let init = watch.main().filter(|main| main.exit().is_none());
+        let init = watch.main().filter(|main| main.runs());
         let has_ended = || StartFailure::new("the container has ended");
         let init = init.ok_or_else(has_ended)?;
         let spec = self.spec.read()?;
@@ -275,10 +293,10 @@ impl Ward {
         }
         let cgroup = self.held.cgroup.as_ref();
         exit.oom = cgroup.is_some_and(|cgroup| cgroup.oom_kills() > 0);
-        if self.launch.container.config.isolation.pid != Sharing::Own
+        if !self.ends_with_first_process()
             && let Some(cgroup) = cgroup
         {
-            // Nothing else ends with its first process. What cannot be killed is told when the group is removed.
+            // What cannot be killed is told when the group is removed.
             drop(cgroup.kill_all());
         }
         // The network namespace goes with `self`, after everything else: while the kernel takes one down it holds the lock that every

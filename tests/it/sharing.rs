@@ -68,6 +68,15 @@ fn what_goes_on_beside_a_program_that_saw_the_hosts_processes_ends_with_it() {
     let host = Host::with_starter();
     let pid = run(&host, &["--pid", "host"], "sleep 1000 >/dev/null 2>&1 & echo $!");
     eventually("it is killed and reaped", || !fs::exists(format!("/proc/{pid}")).unwrap());
+    let check = ["--health-cmd", "true", "--health-interval", "100ms"];
+    let flags = [&["run", "-d", "--name", "a", "--pid", "host"], &check[..]].concat();
+    host.ok(&[&flags[..], &[STARTER, "sleep", "1000"]].concat());
+    host.ok(&["exec", "-d", "a", "sleep", "1000"]);
+    host.ok(&["kill", "a"]);
+    eventually("a program that was executed in it ends with it, too", || {
+        host.field("a", "{{.State.Status}}") == "exited"
+    });
+    assert_eq!(host.field("a", "{{.State.ExitCode}}"), "137");
     host.assert_clean();
 }
 
