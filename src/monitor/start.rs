@@ -211,7 +211,7 @@ pub(super) fn start(
         match Streams::terminal(master, launch.container.config.open_stdin) {
             Ok(streams) => program.streams = streams,
             Err(error) => {
-                program.signal(libc::SIGKILL)?;
+                pidfd::kill_and_reap(program.pidfd());
                 return Err(error.into());
             }
         }
