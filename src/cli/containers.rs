@@ -53,7 +53,16 @@ pub(super) fn dispatch(
                 return Ok(());
             }
             let grace = grace(container, options.grace);
-            engine.stop_by(container.id, options.signal, grace).map(drop)
+            let stopped = engine.stop_by(container.id, options.signal, grace).map(drop);
+            let has_ended = || {
+                let now = engine.container_by_id(container.id);
+                now.is_ok_and(|container| !container.state.is_live())
+            };
+            match stopped {
+                // It may have ended since it was looked at.
+                Err(error) if *error.kind() == ErrorKind::Conflict && has_ended() => Ok(()),
+                stopped => stopped,
+            }
         })),
         ContainerVerb::Restart(options) => Ok(each(engine, &options.names, |container| {
             let grace = grace(container, options.grace);

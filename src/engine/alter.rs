@@ -41,7 +41,8 @@ impl Engine {
         }
         self.store().write(|records| {
             let mut container = existing(records, id)?;
-            container.config.resources = resources;
+            // Of what it says now: somebody else may have changed other limits meanwhile.
+            container.config.resources = container.config.resources.updated(&change.resources);
             container.config.restart = change.restart.unwrap_or(container.config.restart);
             records.set_config(id, &container.config)?;
             let attributes = attributes(&container);

@@ -60,7 +60,7 @@ impl Engine {
             ));
         }
         self.thaw(&container)?;
-        self.signal(&container, signal.unwrap_or(container.config.stop_signal))?;
+        self.ask_to_end(&container, signal.unwrap_or(container.config.stop_signal))?;
         let exit = match self.wait_at_most_or_gone(id, Some(grace))? {
             Some(exit) => exit,
             None => self.kill_and_wait(id)?,
@@ -97,16 +97,7 @@ impl Engine {
     pub fn kill(&self, id: ContainerId, signal: i32) -> Result<()> {
         let container = self.allowing(id, Verb::Kill)?;
         self.signal(&container, signal)?;
-        if signal != SIGKILL {
-            return Ok(());
-        }
-        // In version 1 of control groups what stands still would not even die; in version 2 it may be dead by now.
-        match self.thaw(&container) {
-            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
-                Ok(())
-            }
-            thawed => thawed,
-        }
+        if signal == SIGKILL { self.thaw(&container) } else { Ok(()) }
     }
 
     /// Joins the standard streams of a running container.
@@ -138,11 +129,7 @@ impl Engine {
         };
         if container.state.is_live() {
             self.thaw(&container)?;
-            match self.signal(&container, SIGKILL) {
-                // It is on its way out, and so is what we wait for.
-                Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Conflict) => {}
-                other => other?,
-            }
+            self.ask_to_end(&container, SIGKILL)?;
         }
         self.wait_at_most_or_gone(id, Some(KILL_PATIENCE))?.ok_or_else(|| {
             EngineError::new(
@@ -214,6 +201,21 @@ impl Engine {
         match self.wait_at_most(id, patience) {
             Err(error) if error.kind() == &ErrorKind::NotFound => Ok(Some(Exit::default())),
             other => other,
+        }
+    }
+
+    /// Sends a signal to a container whose end is waited for then; one that has ended, or that somebody has removed, needs none.
+    fn ask_to_end(&self, container: &Container, signal: i32) -> Result<()> {
+        match self.signal(container, signal) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Gone | ErrorKind::Conflict | ErrorKind::NotFound
+                ) =>
+            {
+                Ok(())
+            }
+            asked => asked,
         }
     }
 

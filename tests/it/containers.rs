@@ -1,6 +1,6 @@
 //! Containers as a user has them: the program is called, and what it says and leaves behind is looked at.
 
-use std::{fs, time::Instant};
+use std::{fs, process::Stdio, time::Instant};
 
 use crate::support::{Host, STARTER, eventually, is_root, names_in, skip};
 
@@ -132,6 +132,29 @@ fn a_container_stops_when_asked_or_is_killed_when_deaf() {
     assert!(running.contains("rm -f"), "{running}");
     host.ok(&["kill", "-s", "KILL", "deaf"]);
     assert_eq!(host.ok(&["wait", "deaf"]), "137");
+    host.assert_clean();
+}
+
+#[test]
+fn whoever_stops_what_somebody_else_has_just_stopped_has_what_he_wanted() {
+    let host = Host::with_starter();
+    host.ok(&["create", "--name", "a", STARTER, "sleep", "1000"]);
+    for _ in 0..3 {
+        host.ok(&["start", "a"]);
+        if is_root() {
+            host.ok(&["pause", "a"]);
+        }
+        let quiet = |mut command: std::process::Command| {
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let calls: Vec<_> =
+            (0..5).map(|_| quiet(host.command(&["stop", "-t", "0", "a"]))).collect();
+        for call in calls {
+            let output = call.wait_with_output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+        assert_eq!(host.field("a", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    }
     host.assert_clean();
 }
 
