@@ -125,11 +125,15 @@ impl Engine {
         self.set_paused(id, false)
     }
 
-    /// Lets the processes of a container go on, if they stand still, so that they can end.
+    /// Lets the processes of a container go on, if they stand still, so that they can end: in version 1 of control groups what stands still does not even
+    /// die. That somebody else did so, or that it has ended, is as good.
     pub(super) fn thaw(&self, container: &Container) -> Result<()> {
-        match container.state {
-            State::Running { paused: true, .. } => self.unpause(container.id),
-            _ => Ok(()),
+        let State::Running { paused: true, .. } = container.state else { return Ok(()) };
+        match self.unpause(container.id) {
+            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+                Ok(())
+            }
+            unpaused => unpaused,
         }
     }
 
