@@ -46,7 +46,7 @@ impl Engine {
         for path in self.layout().ended().iter().map(|ended| files::list(ended)) {
             for path in path? {
                 let owner = path.extension().and_then(|owner| owner.to_str()?.parse().ok());
-                if owner.is_none_or(|owner: ProcessId| !owner.is_alive()) {
+                if owner.is_none_or(|owner: ProcessId| owner.is_gone()) {
                     files::remove_tree(&path)?;
                 }
             }
@@ -142,9 +142,9 @@ impl Engine {
     }
 }
 
-/// Tells whether the process that answers for a live container still runs.
+/// Tells whether the process that answers for a live container may still run.
 fn is_answered_for(processes: Option<&Processes>, boot: &str) -> bool {
-    processes.is_some_and(|processes| processes.boot == boot && processes.monitor.is_alive())
+    processes.is_some_and(|processes| processes.boot == boot && !processes.monitor.is_gone())
 }
 
 /// Says how a container ended that nobody watched.

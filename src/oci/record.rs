@@ -127,7 +127,7 @@ impl Place {
         for path in files::list(&context.root)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let remover = name.split_once(ASIDE).and_then(|(_, remover)| remover.parse().ok());
-            if remover.is_some_and(|remover: ProcessId| !remover.is_alive()) {
+            if remover.is_some_and(|remover: ProcessId| remover.is_gone()) {
                 // Another call may be doing the same, and what stays is met by the next one.
                 drop(files::remove_tree(&path));
             }

@@ -41,7 +41,7 @@ impl Holders {
         let text = files::read_if_there(&path)?.unwrap_or_default();
         let boot = boot_id()?;
         let living =
-            parse(&String::from_utf8_lossy(&text), &boot).filter(ProcessId::is_alive).collect();
+            parse(&String::from_utf8_lossy(&text), &boot).filter(|one| !one.is_gone()).collect();
         Ok(Self { path, boot, living, lock })
     }
 
@@ -57,7 +57,7 @@ impl Holders {
                 Ok(namespace) if holder.is_alive() => return Ok(Some(namespace)),
                 // One that is about to end has left its namespaces before it counts as ended (`do_exit` in the kernel).
                 Err(error) if error.is_not_found() => {}
-                Err(error) if holder.is_alive() => return Err(error),
+                Err(error) if !holder.is_gone() => return Err(error),
                 Ok(_) | Err(_) => {}
             }
         }

@@ -62,10 +62,25 @@ impl ProcessId {
         Self::of(nix::unistd::getpid().as_raw())
     }
 
-    /// Tells whether that very process still runs; a zombie does not.
+    /// Tells whether that very process still runs, for certain; a zombie does not.
     pub fn is_alive(&self) -> bool {
-        Stat::read(self.pid)
-            .is_ok_and(|stat| stat.start == self.start && !matches!(stat.state, 'Z' | 'X'))
+        self.runs_by(Stat::read(self.pid)).is_ok_and(|runs| runs)
+    }
+
+    /// Tells whether that very process has ended, for certain. For whoever tidies up after it: where the kernel does not say, because no descriptor
+    /// or memory is free, it may still care for what would be taken from it.
+    pub fn is_gone(&self) -> bool {
+        self.runs_by(Stat::read(self.pid)).is_ok_and(|runs| !runs)
+    }
+
+    /// Judges by what is seen of whoever has its number now.
+    fn runs_by(&self, seen: Result<Stat>) -> Result<bool> {
+        match seen {
+            Ok(stat) => Ok(stat.start == self.start && !matches!(stat.state, 'Z' | 'X')),
+            // It ended before its file was opened, or before that was read.
+            Err(error) if error.is_not_found() || error.errno() == Some(libc::ESRCH) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Kills that very process, never another that has its number by now; one that is gone is no failure.
@@ -80,7 +95,7 @@ impl ProcessId {
             return Ok(());
         };
         // The descriptor pins the process; only now does the comparison hold until the signal.
-        if !self.is_alive() {
+        if !self.runs_by(Stat::read(self.pid))? {
             return Ok(());
         }
         match rustix::process::pidfd_send_signal(&pidfd, Signal::KILL) {
@@ -165,15 +180,12 @@ pub fn family_usage(roots: &[i32]) -> Result<Vec<FamilyUsage>> {
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
         .filter_map(|pid| Some((pid, Stat::read(pid).ok()?)))
         .collect();
+    let parents: BTreeMap<i32, i32> = stats.iter().map(|(&pid, stat)| (pid, stat.parent)).collect();
     let mut sums = vec![FamilyUsage::default(); roots.len()];
     for (&pid, stat) in &stats {
-        let mut ancestor = pid;
-        while ancestor > 1 {
-            if let Some(place) = roots.iter().position(|root| *root == ancestor) {
-                sums[place].add(stat);
-                break;
-            }
-            ancestor = stats.get(&ancestor).map_or(0, |stat| stat.parent);
+        let place_of = |ancestor| roots.iter().position(|root| *root == ancestor);
+        if let Some(place) = lineage(&parents, pid).find_map(place_of) {
+            sums[place].add(stat);
         }
     }
     Ok(sums)
@@ -189,14 +201,15 @@ pub fn family(root: i32) -> Result<Vec<i32>> {
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
         .filter_map(|pid| Some((pid, Stat::read(pid).ok()?.parent)))
         .collect();
-    let is_of_it = |pid: &i32| {
-        let mut ancestor = *pid;
-        while ancestor > 1 && ancestor != root {
-            ancestor = parents.get(&ancestor).copied().unwrap_or(0);
-        }
-        ancestor == root
-    };
+    let is_of_it = |pid: &i32| lineage(&parents, *pid).any(|ancestor| ancestor == root);
     Ok(parents.keys().copied().filter(is_of_it).collect())
+}
+
+/// Gives a process and those that it comes from, up to the first of all. They were not read at one moment: where a number was given out again
+/// meanwhile the way may lead in a circle, and it ends all the same.
+fn lineage(parents: &BTreeMap<i32, i32>, pid: i32) -> impl Iterator<Item = i32> {
+    let above = |pid: &i32| parents.get(pid).copied();
+    std::iter::successors(Some(pid), above).take_while(|pid| *pid > 1).take(parents.len())
 }
 
 impl FamilyUsage {
@@ -220,12 +233,38 @@ pub fn boot_id() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::At as _;
 
     #[test]
     fn this_process_lives_and_its_number_alone_is_not_enough() {
         let current = ProcessId::current().unwrap();
         assert!(current.is_alive());
         assert!(!ProcessId { start: current.start + 1, ..current }.is_alive());
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_tell_is_neither_life_nor_death() {
+        let current = ProcessId::current().unwrap();
+        let seen = |errno| current.runs_by(Err(errno).at("read", "a file")).ok();
+        for (errno, runs) in [
+            (rustix::io::Errno::NOENT, Some(false)),
+            (rustix::io::Errno::SRCH, Some(false)),
+            (rustix::io::Errno::MFILE, None),
+            (rustix::io::Errno::NOMEM, None),
+        ] {
+            assert_eq!(seen(errno), runs, "{errno}");
+        }
+        assert!(!current.is_gone());
+        assert!(ProcessId { start: current.start + 1, ..current }.is_gone());
+        assert!(ProcessId { pid: i32::MAX, start: 1 }.is_gone());
+    }
+
+    #[test]
+    fn a_number_that_was_given_out_again_leads_in_no_circle() {
+        let parents = BTreeMap::from([(7, 8), (8, 9), (9, 8), (10, 1)]);
+        assert_eq!(lineage(&parents, 7).collect::<Vec<_>>(), [7, 8, 9, 8]);
+        assert_eq!(lineage(&parents, 10).collect::<Vec<_>>(), [10]);
+        assert_eq!(lineage(&parents, 11).collect::<Vec<_>>(), [11]);
     }
 
     #[test]
