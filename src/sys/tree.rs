@@ -20,6 +20,9 @@ use super::{At as _, Result, SysError, attributes};
 /// How many directories deep a walk goes.
 const DEEPEST: usize = 1024;
 
+/// How often something is looked at again that became something else meanwhile.
+const SECOND_LOOKS: usize = 16;
+
 /// What something in a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -159,7 +162,7 @@ pub fn walk_one<E: From<SysError>>(
 ) -> std::result::Result<(), E> {
     let path = PathBuf::from(OsString::from_vec(name.to_bytes().to_vec()));
     let mut walk = Walk { depth: Depth::Attributes, mount: None, visit };
-    if walk.show(directory.as_fd(), name, path.clone(), DEEPEST)? {
+    if walk.show(directory.as_fd(), name, &path, DEEPEST)? {
         return Ok(());
     }
     Err(SysError::new("find", path.display(), rustix::io::Errno::NOENT).into())
@@ -215,7 +218,7 @@ impl<E: From<SysError>> Walk<'_, E> {
         }
         for name in names(directory, path)? {
             let inner = path.join(OsString::from_vec(name.to_bytes().to_vec()));
-            self.show(directory, &name, inner, left)?;
+            self.show(directory, &name, &inner, left)?;
         }
         Ok(())
     }
@@ -225,7 +228,7 @@ impl<E: From<SysError>> Walk<'_, E> {
         &mut self,
         directory: BorrowedFd<'_>,
         name: &CStr,
-        path: PathBuf,
+        path: &Path,
         left: usize,
     ) -> std::result::Result<bool, E> {
         let Some((mut found, entered)) = look(directory, name, path)? else { return Ok(false) };
@@ -256,7 +259,6 @@ impl<E: From<SysError>> Walk<'_, E> {
             };
             found.is_partial = PARTIAL.iter().any(is_there);
         }
-        let path = found.path.clone();
         (self.visit)(found)?;
         if let Some(entered) = entered {
             let is_left = match self.mount {
@@ -264,7 +266,7 @@ impl<E: From<SysError>> Walk<'_, E> {
                 None => false,
             };
             if !is_left {
-                self.descend(entered.as_fd(), &path, left - 1)?;
+                self.descend(entered.as_fd(), path, left - 1)?;
             }
         }
         Ok(true)
@@ -273,49 +275,66 @@ impl<E: From<SysError>> Walk<'_, E> {
 
 fn names(directory: BorrowedFd<'_>, path: &Path) -> Result<Vec<CString>> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory).at_path("list", path)? {
-        let name = entry.at_path("list", path)?.file_name().to_owned();
-        if !matches!(name.to_bytes(), b"." | b"..") {
-            names.push(name);
+    let mut list = || -> rustix::io::Result<()> {
+        for entry in Dir::read_from(directory)? {
+            let name = entry?.file_name().to_owned();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                names.push(name);
+            }
         }
+        Ok(())
+    };
+    match list() {
+        // It was removed meanwhile, and so was all that was in it.
+        Err(rustix::io::Errno::NOENT) => names.clear(),
+        other => other.at_path("list", path)?,
     }
     names.sort();
     Ok(names)
 }
 
-/// Looks at one name; `None` when it has vanished. Gives a directory open, too.
-fn look(
-    directory: BorrowedFd<'_>,
-    name: &CStr,
-    path: PathBuf,
-) -> Result<Option<(Found, Option<OwnedFd>)>> {
-    let status = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        other => other.at_path("stat", &path)?,
-    };
+/// What was found, and a directory open.
+type Look = (Found, Option<OwnedFd>);
+
+/// Looks at one name; `None` when it has vanished. What somebody puts something else in the place of meanwhile is looked at again.
+fn look(directory: BorrowedFd<'_>, name: &CStr, path: &Path) -> Result<Option<Look>> {
+    let mut left = SECOND_LOOKS;
+    loop {
+        let looked = look_once(directory, name, path);
+        match looked.as_ref().err().and_then(SysError::errno) {
+            Some(libc::ENOENT) => return Ok(None),
+            // A link where a file or a directory was, something else where a link was.
+            Some(libc::ELOOP | libc::ENOTDIR | libc::EINVAL) if left > 0 => left -= 1,
+            _ => return looked.map(Some),
+        }
+    }
+}
+
+fn look_once(directory: BorrowedFd<'_>, name: &CStr, path: &Path) -> Result<Look> {
+    let mut status = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).at_path("stat", path)?;
     let mut kind = Kind::of(FileType::from_raw_mode(status.st_mode));
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let open = |more| openat(directory, name, flags | more, Mode::empty());
     let (mut file, mut entered, mut target) = (None, None, None);
     match kind {
         Kind::Directory => {
-            entered = Some(open(OFlags::RDONLY | OFlags::DIRECTORY).at_path("open", &path)?);
+            entered = Some(open(OFlags::RDONLY | OFlags::DIRECTORY).at_path("open", path)?);
         }
         Kind::File => {
-            let opened = open(OFlags::RDONLY).at_path("open", &path)?;
+            let opened = open(OFlags::RDONLY).at_path("open", path)?;
             // It may be another by now.
-            let now = fstat(&opened).at_path("stat", &path)?;
-            kind = Kind::of(FileType::from_raw_mode(now.st_mode));
+            status = fstat(&opened).at_path("stat", path)?;
+            kind = Kind::of(FileType::from_raw_mode(status.st_mode));
             file = (kind == Kind::File).then(|| File::from(opened));
         }
         Kind::Link => {
-            let text = readlinkat(directory, name, Vec::new()).at_path("read", &path)?;
+            let text = readlinkat(directory, name, Vec::new()).at_path("read", path)?;
             target = Some(PathBuf::from(OsString::from_vec(text.into_bytes())));
         }
         _ => {}
     }
-    let found = Found { file, target, ..Found::of(path, kind, &status) };
-    Ok(Some((found, entered)))
+    let found = Found { file, target, ..Found::of(path.to_owned(), kind, &status) };
+    Ok((found, entered))
 }
 
 /// Tells on which mount an open file is.
@@ -355,5 +374,44 @@ mod tests {
             ]
         );
         assert_eq!(seen[3].2, 4);
+    }
+
+    #[test]
+    fn what_comes_and_goes_meanwhile_is_no_failure() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        files::write(&path("stays"), "").unwrap();
+        let is_over = AtomicBool::new(false);
+        let change = || {
+            while !is_over.load(Ordering::Relaxed) {
+                for number in 0..20 {
+                    let name = path(&format!("a{number}"));
+                    files::make_dir(&name.join("below/deeper")).unwrap();
+                    files::write(&name.join("below/file"), "text").unwrap();
+                    files::remove_tree(&name).unwrap();
+                    files::write(&name, "text").unwrap();
+                    files::remove_file(&name).unwrap();
+                    std::os::unix::fs::symlink("stays", &name).unwrap();
+                    files::remove_file(&name).unwrap();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let changing = scope.spawn(change);
+            let walks = (0..300).try_for_each(|_| {
+                let mut seen = false;
+                let root = files::pin(folder.path())?;
+                walk::<SysError>(root, Depth::Attributes, &mut |found| {
+                    seen |= found.path == Path::new("stays");
+                    Ok(())
+                })?;
+                assert!(seen);
+                Ok::<_, SysError>(())
+            });
+            is_over.store(true, Ordering::Relaxed);
+            changing.join().unwrap();
+            walks.unwrap();
+        });
     }
 }
