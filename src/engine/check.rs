@@ -6,6 +6,7 @@ use super::{Engine, EngineError, Result};
 use crate::{
     image::{self, Depth, Extent, Finding, Suspect},
     model::{ChainId, ContainerId, ImageId},
+    store::{Records, StoreError},
     sys::files,
 };
 
@@ -113,18 +114,24 @@ impl Engine {
 
     /// Unpacks a layer anew; gives why it could not be done.
     fn unpack_anew(&self, chain: ChainId, images: &[ImageId]) -> Result<Option<String>> {
-        let containers =
-            self.store().read(|records| Ok::<_, EngineError>(records.containers()?))?;
-        let live: Vec<String> = containers
-            .iter()
-            .filter(|it| it.state.is_live() && images.contains(&it.image))
-            .map(|it| it.name.to_string())
-            .collect();
-        if !live.is_empty() {
-            return Ok(Some(format!("containers run on it, stop them first: {}", live.join(" "))));
+        let live = |records: &Records<'_>| {
+            let mut containers = records.containers()?;
+            containers.retain(|it| it.state.is_live() && images.contains(&it.image));
+            let names = containers.iter().map(|it| it.name.to_string());
+            Ok::<_, StoreError>(names.collect::<Vec<_>>())
+        };
+        let in_use = || {
+            let names = self.store().read(live)?.join(" ");
+            Ok(Some(format!("containers run on it, stop them first: {names}")))
+        };
+        // Before all the work, and again when it is done: a container may have been started meanwhile.
+        let is_idle = |records: &Records<'_>| live(records).map(|live| live.is_empty());
+        if !self.store().read(is_idle)? {
+            return in_use();
         }
-        match image::unpack_anew(self.layout(), self.ownership(), chain) {
-            Ok(()) => Ok(None),
+        match image::unpack_anew(self.layout(), self.ownership(), chain, &is_idle) {
+            Ok(true) => Ok(None),
+            Ok(false) => in_use(),
             Err(image::ImageError::Store(error)) => Err(error.into()),
             Err(error) => Ok(Some(error.to_string())),
         }

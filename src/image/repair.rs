@@ -15,11 +15,15 @@ use super::{
 use crate::{
     model::{ChainId, Digest, Layer},
     registry::Cancel,
-    store::{Layout, Records, Store},
+    store::{Layout, Records, Store, StoreError},
     sys::{At as _, files},
 };
 
-/// Unpacks a layer anew from a blob that is still here, and puts it into its place. No container may run on it: what runs would lose its files.
+/// What is asked of the records.
+type Question<'a> = &'a dyn Fn(&Records<'_>) -> Result<bool, StoreError>;
+
+/// Unpacks a layer anew from a blob that is still here, and puts it into its place, if `is_idle` says in the very transaction of that that nothing runs on it: what
+/// runs would lose its files. Tells whether it was put there.
 ///
 /// # Errors
 /// [`ImageError::Missing`] when no blob of it is here; [`ImageError::Digest`] and [`ImageError::Layer`] when what is here is damaged as well;
@@ -28,7 +32,8 @@ pub fn unpack_anew(
     layout: &Layout,
     ownership: Ownership,
     chain: ChainId,
-) -> Result<(), ImageError> {
+    is_idle: Question<'_>,
+) -> Result<bool, ImageError> {
     let mut store = Store::open(layout.clone())?;
     let all = |records: &Records<'_>| records.images();
     let layers = store.read(all)?;
@@ -39,7 +44,7 @@ pub fn unpack_anew(
         if !files::exists(&layout.blob(layer.blob)) {
             continue;
         }
-        outcome = unpack_from_blob(layout, ownership, &mut store, layer);
+        outcome = unpack_from_blob(layout, ownership, (&mut store, is_idle), layer);
         if outcome.is_ok() {
             break;
         }
@@ -50,9 +55,9 @@ pub fn unpack_anew(
 fn unpack_from_blob(
     layout: &Layout,
     ownership: Ownership,
-    store: &mut Store,
+    (store, is_idle): (&mut Store, Question<'_>),
     layer: &Layer,
-) -> Result<(), ImageError> {
+) -> Result<bool, ImageError> {
     let staging = Staging::new(layout)?;
     let path = layout.blob(layer.blob);
     let size = files::open(&path)?.metadata().at_path("look at", &path)?.len();
@@ -67,16 +72,20 @@ fn unpack_from_blob(
     let Some(staged) = staged.get(&wanted) else { return Err(ImageError::Removed) };
     files::sync_file_system(&staged.path)?;
     files::remove_file(&staged.path.join("blob"))?;
-    store.write(|records| {
+    let is_put = store.write(|records| {
+        if !is_idle(records)? {
+            return Ok(false);
+        }
         if records.layer(layer.chain)?.is_none() {
-            return Ok(());
+            return Ok(true);
         }
         let place = layout.layer(layer.chain);
         rename_if_there(&place, &staging.path().join(random()?))?;
-        Ok::<_, ImageError>(files::rename(&staged.path, &place)?)
+        files::rename(&staged.path, &place)?;
+        Ok::<_, ImageError>(true)
     })?;
-    match fault_of_layer(layout, ownership, Depth::Quick, layer) {
-        None => Ok(()),
+    match fault_of_layer(layout, ownership, Depth::Quick, layer).filter(|_| is_put) {
+        None => Ok(is_put),
         // It is as its blob has it now; what the records say of it is what is wrong.
         Some(reason) => Err(ImageError::Index { layer: layer.diff.0.short(), reason }),
     }
