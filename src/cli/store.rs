@@ -7,6 +7,7 @@ use super::{
     arguments::{CheckOptions, DiskOptions},
     listing::{self, Row, moment, span},
     output,
+    plain::plain,
     template::Format,
 };
 use crate::{
@@ -305,18 +306,20 @@ pub(super) fn check(engine: &Engine, options: &CheckOptions) -> Result<u8> {
             [] => String::new(),
             images => format!(" (of {})", images.join(", ")),
         };
-        output::line(format!("{}: {}{images}", problem.object, problem.reason));
-        match &problem.remedy {
-            Remedy::Done(what) => output::line(format!("  {what}")),
+        // It may name a file of an image.
+        output::line(plain(&format!("{}: {}{images}", problem.object, problem.reason)));
+        let step = match &problem.remedy {
+            Remedy::Done(what) => (*what).to_owned(),
             Remedy::Possible(what) => {
                 is_whole = false;
-                output::line(format!("  {what}: estiba system check --repair"));
+                format!("{what}: estiba system check --repair")
             }
             Remedy::Manual(step) => {
                 is_whole = false;
-                output::line(format!("  {step}"));
+                step.clone()
             }
-        }
+        };
+        output::line(format!("  {}", plain(&step)));
     }
     let extent = checkup.extent;
     output::line(format!(

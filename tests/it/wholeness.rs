@@ -103,6 +103,24 @@ fn a_damaged_layer_is_found_and_unpacked_anew() {
     assert_eq!(names_in(&host.path("root/staging")), [""; 0]);
 }
 
+/// CVE-2021-25743: what an image calls its files does nothing to the terminal.
+#[test]
+fn a_name_of_a_file_is_told_and_not_obeyed() {
+    let host = Host::new();
+    load(&host, "one");
+    let layer = layer_with(&host, "d/f");
+    if fs::metadata(layer.join("d/f")).unwrap().uid() != nix::unistd::geteuid().as_raw() {
+        return skip("what belongs to subordinate ids cannot be damaged from outside");
+    }
+    let before = fs::metadata(layer.join("d")).unwrap().modified().unwrap();
+    fs::write(layer.join("d/\u{1b}]0;owned\u{7}"), b"").unwrap();
+    fs::File::open(layer.join("d")).unwrap().set_modified(before).unwrap();
+    let said = String::from_utf8(host.call(&["system", "check"]).stdout).unwrap();
+    assert!(said.contains("/d/\\u{1b}]0;owned\\u{7} is not in its index"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{7}']), "{said:?}");
+    host.ok(&["system", "check", "--repair"]);
+}
+
 #[test]
 fn what_cannot_be_put_right_is_named_and_comes_back_with_the_next_load() {
     let host = Host::new();
