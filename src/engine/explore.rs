@@ -152,6 +152,8 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Conflict`] while it runs, [`ErrorKind::NotFound`] when it has done nothing there.
     pub fn reset(&self, id: ContainerId, path: &str) -> Result<()> {
+        // Who copies or commits has its layers mounted, or reads them, and does so to the end.
+        let _visitors = self.lock_out_visitors(id)?;
         // A start has to write the records, too: it waits until this is done.
         self.store().write(|records| {
             let container = existing(records, id)?;
