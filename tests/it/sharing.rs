@@ -311,7 +311,7 @@ fn streams_are_joined_as_asked_for() {
 #[test]
 fn signals_stay_here_when_they_are_not_passed_on() {
     let host = Host::with_starter();
-    let script = "trap 'echo heard' INT; echo ready; while :; do sleep 0.05; done";
+    let script = "trap 'echo heard' TERM; echo ready; while :; do sleep 0.05; done";
     let mut child = host
         .command(&["run", "--name", "a", "--sig-proxy=false", STARTER, "sh", "-c", script])
         .stdout(Stdio::piped())
@@ -321,7 +321,8 @@ fn signals_stay_here_when_they_are_not_passed_on() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    // Not SIGINT: a shell lets what it runs in the background ignore that, and the tests with it.
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     eventually("it ends by the signal", || child.try_wait().unwrap().is_some());
     assert_eq!(host.field("a", "{{.State.Running}}"), "true");
     assert!(!host.ok(&["logs", "a"]).contains("heard"));
