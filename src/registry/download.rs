@@ -151,7 +151,7 @@ impl Download {
         if start > self.at {
             return Err(format!("it begins at byte {start} instead of {}", self.at));
         }
-        match length.map(|length| start + length) {
+        match length.map(|length| start.saturating_add(length)) {
             Some(size) if size != self.size => {
                 return Err(format!("it should have {} bytes, but has {size}", self.size));
             }
