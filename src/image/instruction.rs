@@ -254,8 +254,12 @@ fn health(text: &str) -> Result<Value, String> {
         };
         let span: jiff::SignedDuration =
             value.parse().map_err(|_error| format!("--{name}={value} is no span, like 30s"))?;
-        let nanoseconds =
-            u64::try_from(span.as_nanos()).map_err(|_error| format!("--{name} is below 0"))?;
+        if span.is_negative() {
+            return Err(format!("--{name} is below 0"));
+        }
+        // More is read back by nobody.
+        let nanoseconds = i64::try_from(span.as_nanos())
+            .map_err(|_error| format!("--{name} is more than 292 years"))?;
         check.insert(key.to_owned(), nanoseconds.into());
     }
     let (word, line) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -434,6 +438,8 @@ mod tests {
             "HEALTHCHECK CMD",
             "HEALTHCHECK --often CMD x",
             "HEALTHCHECK --interval=x CMD y",
+            "HEALTHCHECK --interval=-1s CMD y",
+            "HEALTHCHECK --interval=3000000h CMD y",
             "WORKDIR",
         ] {
             let error = changed(&json!({}), &[text]).unwrap_err().to_string();

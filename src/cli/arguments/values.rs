@@ -236,6 +236,8 @@ pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
         return Ok(Duration::ZERO);
     }
     let span = text.parse::<SignedDuration>().map_err(|_error| wrong())?;
+    // As nanoseconds, which Docker and images keep, it must fit into 63 bits; no clock goes on for so long.
+    i64::try_from(span.as_nanos()).map_err(|_error| "292 years are the most".to_owned())?;
     Duration::try_from(span).map_err(|_error| "it cannot be negative".to_owned())
 }
 
@@ -326,7 +328,7 @@ mod tests {
         {
             assert_eq!(parse_span(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for bad in ["", "30", "-1s", "soon", "s"] {
+        for bad in ["", "30", "-1s", "soon", "s", "9223372036854775807s", "2562048h"] {
             assert!(parse_span(bad).is_err(), "{bad}");
         }
     }
