@@ -21,8 +21,10 @@ fn assert_restored(terminal: &Terminal) {
     assert!(!terminal.takes_mouse(), "the mouse stayed taken");
 }
 
-/// Clicks the first letter of a text that is shown, as terminals report it (xterm's SGR mode).
+/// Clicks the first letter of a text once it is shown, as terminals report it (xterm's SGR mode).
 fn click(terminal: &mut Terminal, text: &str) {
+    // What is drawn first is no sign that all of a frame has come.
+    terminal.wait_for(text);
     let screen = terminal.screen();
     let place = screen.lines().enumerate().find_map(|(row, line)| {
         let (before, _) = line.split_once(text)?;
