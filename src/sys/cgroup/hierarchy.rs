@@ -21,6 +21,10 @@ const FURTHER: [&str; 10] = [
     "rdma",
 ];
 
+/// Stands for the controllers of version 2 that has none because version 1 has them all. systemd finds its processes by it then ("hybrid" in
+/// systemd's `CGROUP_DELEGATION.md`), and ends a unit that has none there.
+const BARE: &str = "name=unified";
+
 /// Which controllers are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -43,19 +47,21 @@ pub(super) enum Version {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hierarchy {
     pub(super) version: Version,
-    /// Its controllers, in the order of the kernel; none are listed for version 2.
+    /// Its controllers, in the order of the kernel; none are listed for version 2 alone, which has all.
     pub(super) controllers: Vec<String>,
     /// Directories below which groups may be made, the best first.
     pub(super) bases: Vec<PathBuf>,
 }
 
 impl Hierarchy {
-    /// Reads which controllers version 2 has where groups would be made; tells whether there are any.
-    fn list_controllers(&mut self) -> bool {
+    /// Reads which controllers version 2 has where groups would be made.
+    fn list_controllers(&mut self) {
         let base = self.bases.first().map(|base| base.join("cgroup.controllers"));
         let text = base.and_then(|path| files::read_text(&path).ok()).unwrap_or_default();
         self.controllers = text.split_ascii_whitespace().map(str::to_owned).collect();
-        !self.controllers.is_empty()
+        if self.controllers.is_empty() {
+            self.controllers.push(BARE.to_owned());
+        }
     }
 }
 
@@ -66,7 +72,8 @@ pub(super) fn detect(is_root: bool, reach: Reach) -> Result<Vec<Hierarchy>> {
     let mut found = choose(&mounts, &groups, is_root, reach);
     if reach == Reach::All && found.iter().any(|one| one.version == Version::One) {
         // What version 1 does not have, version 2 may have beside it.
-        found.retain_mut(|one| one.version == Version::One || one.list_controllers());
+        let beside = found.iter_mut().filter(|one| one.version == Version::Two);
+        beside.for_each(Hierarchy::list_controllers);
     }
     Ok(found)
 }
@@ -200,6 +207,23 @@ mod tests {
             ]
             .map(|(names, base)| (names.to_owned(), vec![base.to_owned()]))
         );
+    }
+
+    #[test]
+    fn version_two_beside_version_one_has_what_its_top_lists_and_never_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut two = Hierarchy {
+            version: Version::Two,
+            controllers: Vec::new(),
+            bases: vec![folder.path().to_owned()],
+        };
+        let group = |two: &Hierarchy| super::super::group::Group::at(two, PathBuf::new());
+        assert!(group(&two).has("memory"));
+        for (listed, has) in [("\n", false), ("memory misc\n", true)] {
+            files::write(&folder.path().join("cgroup.controllers"), listed).unwrap();
+            two.list_controllers();
+            assert_eq!(group(&two).has("memory"), has);
+        }
     }
 
     #[test]
