@@ -1,6 +1,9 @@
 //! The files of a container: copied in and out, compared, exported; and nobody can lead a copy astray.
 
-use std::{fs, os::unix::fs::MetadataExt as _};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
 use crate::support::{Host, STARTER, eventually};
 
@@ -66,13 +69,23 @@ fn files_are_copied_in_and_out_of_running_and_ended_containers() {
     host.assert_clean();
 }
 
-/// CVE-2018-15664: a link that is swapped in while a copy runs leads to places of the container, in both directions.
+/// CVE-2018-15664, CVE-2021-41089: a link that is swapped in while a copy runs leads to places of the container, in both directions, and nothing
+/// outside changes its mode.
 #[test]
 fn links_that_are_swapped_in_a_loop_lead_nowhere_else() {
     let host = Host::with_starter();
     let outside = host.path("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("secret"), "secret").unwrap();
+    let mode = || {
+        let modes = [outside.clone(), outside.join("secret")]
+            .map(|path| fs::metadata(path).unwrap().mode());
+        (modes, fs::read_to_string(outside.join("secret")).unwrap())
+    };
+    for path in [outside.clone(), outside.join("secret")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let before = mode();
     let swap = format!(
         "mkdir -p /w/real /w/aside; echo own > /w/real/secret; echo ready; while :; do mv /w/real /w/aside/real; ln -s {0} /w/real; rm /w/real; mv /w/aside/real /w/real; done",
         outside.display()
@@ -91,6 +104,7 @@ fn links_that_are_swapped_in_a_loop_lead_nowhere_else() {
         }
         let _refused = host.call(&["cp", planted, "swaps:/w/real/planted"]);
         assert!(!outside.join("planted").exists());
+        assert_eq!(mode(), before);
     }
     assert!(seen > 0, "no copy ever met the directory");
     host.assert_clean();

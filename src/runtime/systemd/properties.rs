@@ -81,6 +81,15 @@ mod tests {
         assert_eq!(bits_of("all"), None);
     }
 
+    /// CVE-2018-20699: a list of absurd numbers costs neither time nor memory. Seen to fail without the
+    /// `min` in `bits_of`: it had not ended after 40 seconds.
+    #[test]
+    fn cve_2018_20699_an_absurd_list_is_cut() {
+        for list in ["0-18446744073709551615", "0-4294967295,7", "0-99999,100000000-200000000"] {
+            assert_eq!(bits_of(list).unwrap().len(), 8192 / 8, "{list}");
+        }
+    }
+
     #[test]
     fn quotas_are_counted_by_the_second() {
         assert_eq!(per_second(50_000, 100_000), 500_000);

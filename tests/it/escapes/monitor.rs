@@ -10,7 +10,7 @@ use estiba::{model::ContainerId, monitor::Client, store::Layout};
 
 use crate::{
     stage::alone,
-    support::{Host, STARTER, is_root, skip},
+    support::{Host, STARTER, eventually, is_root, skip},
 };
 
 /// Does something in a fork, as a user who has nothing.
@@ -190,6 +190,50 @@ fn no_secret_is_in_arguments_or_environment_of_a_monitor() {
             assert!(file != "environ" || text.is_empty(), "{text}");
         }
     }
+    host.assert_clean();
+}
+
+/// CVE-2022-23471, CVE-2022-31030, CVE-2025-64329: programs that cannot be executed, and callers that go away, leave nothing behind in a monitor. Seen to fail
+/// with a file left open in `Ward::exec` each time that it fails: "waited in vain: it holds what it held".
+#[test]
+fn cve_2022_23471_what_cannot_be_executed_costs_a_monitor_nothing() {
+    const ROUNDS: usize = 4;
+    let host = Host::with_starter();
+    host.ok(&["run", "-d", "--name", "home", "--network", "none", STARTER, "sleep", "1000"]);
+    let monitors = host.holders();
+    let held = || {
+        let count = |process: &i32| {
+            let list =
+                |name: &str| fs::read_dir(format!("/proc/{process}/{name}")).unwrap().count();
+            let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+            (list("fd"), list("task"), children.unwrap().split_whitespace().count())
+        };
+        monitors.iter().map(count).collect::<Vec<_>>()
+    };
+    let fail = || {
+        for flags in [&["-i"][..], &["-d", "-t"], &["-u", "nobody-at-all"], &["-w", "/no/place"]] {
+            let words = [&["exec"], flags, &["home", "/no/program"]].concat();
+            assert!(!host.call(&words).status.success(), "{words:?}");
+        }
+        let mut waiting = host.command(&["exec", "-i", "home", "sleep", "1000"]).spawn().unwrap();
+        eventually("it sleeps", || host.ok(&["top", "home"]).matches("sleep 1000").count() == 2);
+        waiting.kill().unwrap();
+        waiting.wait().unwrap();
+        // All but the first process and itself (kill(2)).
+        host.ok(&["exec", "home", "sh", "-c", "kill -9 -1"]);
+        eventually("it ended", || host.ok(&["top", "home"]).matches("sleep 1000").count() == 1);
+    };
+    fail();
+    eventually("it is alone", || held().iter().all(|&(_, _, children)| children <= 1));
+    let before = held();
+    for _ in 0..ROUNDS {
+        fail();
+    }
+    // What a monitor opens once, in its first second, is less than one for each call.
+    let is_no_more = |(now, before): (&(usize, usize, usize), &(usize, usize, usize))| {
+        now.0 < before.0 + 5 * ROUNDS && now.1 <= before.1 && now.2 <= before.2
+    };
+    eventually("it holds what it held", || held().iter().zip(&before).all(is_no_more));
     host.assert_clean();
 }
 

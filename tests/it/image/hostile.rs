@@ -1,5 +1,7 @@
 //! What hostile and broken archives are answered; after each the store is as it was.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
 use super::*;
 
 /// Loads a docker-archive with one layer that must be refused.
@@ -66,6 +68,38 @@ fn a_link_over_a_link_replaces_it_and_is_not_followed() {
     let image = place.only(&docker(&[&layer], "over"));
     assert_eq!(estiba::sys::files::read(&victim).unwrap(), b"safe");
     assert!(place.diff(&image, 0).join("a").symlink_metadata().unwrap().is_file());
+}
+
+/// CVE-2021-32760, CVE-2025-47290: an entry whose path is a link, or a further name of one, changes neither mode nor times of what the link leads to. Seen to
+/// fail with the mode of an entry set by its name for links too, in `Unpacker::add_leaf`: the file had mode 644.
+#[test]
+fn cve_2021_32760_no_entry_changes_a_file_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    let (file, directory) = (outside.path().join("file"), outside.path().join("directory"));
+    estiba::sys::files::write(&file, b"safe").unwrap();
+    estiba::sys::files::make_dir(&directory).unwrap();
+    let state = || {
+        [&file, &directory].map(|path| {
+            let found = path.symlink_metadata().unwrap();
+            (found.permissions().mode() & 0o777, found.modified().unwrap(), found.nlink())
+        })
+    };
+    for path in [&file, &directory] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let before = state();
+    let (file, directory) = (file.to_str().unwrap(), directory.to_str().unwrap());
+    for layer in [
+        Tar::new().symlink("a", file),
+        Tar::new().symlink("a", file).link("b", "a"),
+        Tar::new().symlink("a", file).link("b", "a").link("a", "b"),
+        Tar::new().symlink("a", directory).dir("a/"),
+        Tar::new().symlink("a", directory).link("b", "a").dir("b/"),
+    ] {
+        let place = place();
+        place.only(&docker(&[&layer.end()], "links"));
+        assert_eq!(state(), before);
+    }
 }
 
 #[test]

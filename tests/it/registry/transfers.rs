@@ -213,6 +213,16 @@ fn a_login_is_asked_of_the_helper_that_keeps_it() {
     assert!(pushed.status.success(), "{pushed:?}");
     assert!(run(&["logout", &server.address]).status.success());
     assert!(!kept.exists());
+    // CVE-2021-41092: without its helper a login goes nowhere at all.
+    fs::remove_file(&program).unwrap();
+    for words in [&["login", "-u", "user", "-p", "secret", &server.address][..], &["push", &name]] {
+        let refused = run(words);
+        assert!(!refused.status.success(), "{refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains("docker-credential-test"), "{said}");
+    }
+    assert!(!kept.exists());
+    assert_eq!(fs::read_to_string(&config).unwrap(), r#"{"credsStore":"test"}"#);
 }
 
 #[test]
