@@ -116,7 +116,7 @@ impl Draft {
         Some(Container::new(self.place.clone(), record, lock))
     }
 
-    fn make_cgroup(&mut self, bundle: &Bundle) -> Result<(), Failure> {
+    fn make_cgroup(&mut self, bundle: &Bundle, is_rootless: bool) -> Result<(), Failure> {
         let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
         let resources = resources_of_new(resources)?;
         match &bundle.cgroup {
@@ -130,7 +130,7 @@ impl Draft {
                 self.scope = Some(scope.clone());
             }
         }
-        resources::apply(self.cgroup.as_ref(), &resources)
+        resources::apply(self.cgroup.as_ref(), &resources, is_rootless)
     }
 }
 
@@ -240,7 +240,7 @@ fn make(
         None => {}
     }
     draft.place.write(&record)?;
-    draft.make_cgroup(&bundle)?;
+    draft.make_cgroup(&bundle, context.around.rootless)?;
     record.cgroup = draft.cgroup.as_ref().map(|cgroup| cgroup.name().to_owned());
     draft.class = runtime::class_of_service(&bundle.spec, &options.id)?;
     if draft.class.is_some() {

@@ -23,11 +23,20 @@ use crate::{
 };
 
 /// Sets what is asked for; what cannot be had is an error that names it.
-pub(super) fn apply(cgroup: Option<&Cgroup>, wanted: &Resources) -> Result<(), Failure> {
+///
+/// In a user namespace no device node works but those of the host that its user may open anyway (`user_namespaces(7)`, `mknod(2)`): nothing is left to be
+/// denied, and it takes the machine's root to have the kernel ask about devices.
+pub(super) fn apply(
+    cgroup: Option<&Cgroup>,
+    wanted: &Resources,
+    is_rootless: bool,
+) -> Result<(), Failure> {
+    let but_devices = || Resources { devices: None, ..wanted.clone() };
     match cgroup {
+        Some(cgroup) if is_rootless => Ok(cgroup.apply(&but_devices())?),
         Some(cgroup) => Ok(cgroup.apply(wanted)?),
-        // Without a group no device node works: nothing is left to be denied.
-        None if Resources { devices: None, ..wanted.clone() } == Resources::default() => Ok(()),
+        // Without a group no device node works either.
+        None if but_devices() == Resources::default() => Ok(()),
         None => Err(Failure::new("limits cannot be set: the container has no control group")),
     }
 }
@@ -71,7 +80,7 @@ pub(super) fn update(context: &Context<'_>, options: &Update) -> Result<u8, Fail
     if let Some(scope) = &container.record.scope {
         scope.update(&mut systemd::connect(&context.around.bus)?, &limits)?;
     }
-    apply(container.cgroup().as_ref(), &limits)?;
+    apply(container.cgroup().as_ref(), &limits, context.around.rootless)?;
     remember(&container, &wanted, shares)?;
     Ok(0)
 }
@@ -169,7 +178,7 @@ mod tests {
 
     fn applied(value: Value) -> Result<(), Failure> {
         let wanted: LinuxResources = serde_json::from_value(without_zeros(value)).unwrap();
-        apply(None, &resources(&wanted)?)
+        apply(None, &resources(&wanted)?, false)
     }
 
     #[test]
