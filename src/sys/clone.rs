@@ -132,7 +132,7 @@ fn clone(flags: u64, exit_signal: i32, group: Option<BorrowedFd<'_>>) -> Result<
         )
     };
     match pid {
-        -1 => Err(SysError::last("clone into", "new namespaces")),
+        -1 => Err(refusal(group.is_some())),
         0 => Ok(Side::Child),
         pid => Ok(Side::Parent(Child {
             pid: i32::try_from(pid).unwrap_or(i32::MAX),
@@ -140,6 +140,17 @@ fn clone(flags: u64, exit_signal: i32, group: Option<BorrowedFd<'_>>) -> Result<
             pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
         })),
     }
+}
+
+/// Says what the kernel refused. Who puts a process into a group must also be allowed to move one to it from where he is himself (`cgroup-v2.rst`,
+/// "Delegation Containment"), which a user is not out of a group of root's, as at a login.
+fn refusal(is_into_group: bool) -> SysError {
+    let error = SysError::last("clone into", "new namespaces");
+    if is_into_group && error.errno() == Some(libc::EACCES) {
+        let object = "a control group from one that is not this user's (systemd-run --user --scope begins in one that is)";
+        return SysError::new("clone into", object, error.source);
+    }
+    error
 }
 
 /// `clone(2)`; libc has it as a number that does not fit its own type.
