@@ -264,8 +264,10 @@ fn bind(
     let is_recursive = options.bind.unwrap_or(false);
     let is_shared = options.propagation.iter().any(|(kind, _)| *kind == Propagation::Shared);
     let mut ready = None;
-    if maps_owners(mount, options) || is_shared || surroundings.enters_user {
+    if maps_owners(mount, options) || is_shared {
         ready = Some(mount::Mount::copy_path(&path, is_recursive)?);
+    } else if surroundings.enters_user {
+        ready = copied_ahead(&path, is_recursive)?;
     }
     if let Some(copy) = ready.as_ref().filter(|_| maps_owners(mount, options)) {
         let own = id_maps(mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
@@ -277,6 +279,18 @@ fn bind(
             .map_err(|error| unfit(&format!("its owners cannot be mapped: {error}")))?;
     }
     Ok(Source::Bind { path, is_recursive, ready })
+}
+
+/// Copies a mount for a process in a user namespace, to which the way there may be closed. Who may not mount here, an ordinary user, leaves it to
+/// that process: it may, and goes the way as the same user.
+pub(super) fn copied_ahead(
+    path: &Path,
+    is_recursive: bool,
+) -> Result<Option<mount::Mount>, RuntimeError> {
+    match mount::Mount::copy_path(path, is_recursive) {
+        Err(error) if error.errno() == Some(libc::EPERM) => Ok(None),
+        other => Ok(Some(other?)),
+    }
 }
 
 fn maps_owners(mount: &Mount, options: &Options) -> bool {

@@ -93,7 +93,7 @@ impl PlannedRoot {
 
     fn opened_for(mut self, namespaces: &Namespaces) -> Result<Self, RuntimeError> {
         if let (Rootfs::Directory(path), true) = (&self.source, namespaces.enters_user()) {
-            self.ready = Some(Mount::copy_path(path, true)?);
+            self.ready = mounts::copied_ahead(path, true)?;
         }
         Ok(self)
     }
