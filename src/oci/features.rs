@@ -73,7 +73,7 @@ fn features() -> Value {
         "linux": {
             "namespaces": NAMESPACES,
             "capabilities": caps::names(),
-            "cgroup": { "v1": true, "v2": true, "systemd": true, "systemdUser": false, "rdma": true },
+            "cgroup": { "v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true },
             "seccomp": {
                 "enabled": true,
                 "actions": ACTIONS,

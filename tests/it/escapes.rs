@@ -45,7 +45,7 @@
 //! | CVE-2026-42306 | docker | a mount that `cp` made went elsewhere | `cve_2026_42306_a_copy_mounts_nothing_outside_of_the_container` |
 //! | CVE-2026-55686 | podman | a directory to start in was made outside | `cve_2026_55686_a_directory_to_start_in_is_made_inside` |
 //! | CVE-2017-14992, CVE-2021-20291 | docker, containers/storage | a layer without end, or one that breaks off, filled memory or hung | `a_layer_that_inflates_a_hundredfold_ends_with_its_archive`, `broken_layers_are_refused` |
-//! | CVE-2019-13139, CVE-2020-27534, CVE-2024-1753, CVE-2024-9407, CVE-2024-9675, CVE-2024-11218, CVE-2024-23651, CVE-2024-23652, CVE-2024-23653, CVE-2024-24557 | docker, BuildKit, buildah | while an image is built | nothing is built here |
+//! | CVE-2019-13139, CVE-2020-27534, CVE-2024-1753, CVE-2024-9407, CVE-2024-9675, CVE-2024-11218, CVE-2024-23651, CVE-2024-23652, CVE-2024-23653, CVE-2024-24557 | docker, `BuildKit`, buildah | while an image is built | nothing is built here |
 //! | CVE-2020-1726, CVE-2023-0778 | podman | a volume was filled or exported through links | there are no volumes by name |
 //! | CVE-2021-20199, CVE-2020-8558, CVE-2025-54388, CVE-2025-54410, GHSA-x4rx-4gw3-53p4 | podman, kubernetes, docker | published ports or their rules | no port is published |
 //! | CVE-2021-21284 | docker | the store of a daemon whose users are shifted belonged to a user | no daemon; each user has a store of its own, of mode 700 |

@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::Read as _,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use estiba::{model::ContainerId, monitor::Client, store::Layout};
@@ -215,13 +217,17 @@ fn cve_2022_23471_what_cannot_be_executed_costs_a_monitor_nothing() {
             let words = [&["exec"], flags, &["home", "/no/program"]].concat();
             assert!(!host.call(&words).status.success(), "{words:?}");
         }
-        let mut waiting = host.command(&["exec", "-i", "home", "sleep", "1000"]).spawn().unwrap();
-        eventually("it sleeps", || host.ok(&["top", "home"]).matches("sleep 1000").count() == 2);
+        let script = "echo ready; exec sleep 1000";
+        let mut waiting = host.command(&["exec", "-i", "home", "sh", "-c", script]);
+        let mut waiting = waiting.stdout(Stdio::piped()).spawn().unwrap();
+        let mut word = [0; 5];
+        waiting.stdout.as_mut().unwrap().read_exact(&mut word).unwrap();
         waiting.kill().unwrap();
         waiting.wait().unwrap();
         // All but the first process and itself (kill(2)).
         host.ok(&["exec", "home", "sh", "-c", "kill -9 -1"]);
-        eventually("it ended", || host.ok(&["top", "home"]).matches("sleep 1000").count() == 1);
+        let are_others = || host.call(&["exec", "home", "sh", "-c", "kill -0 -1"]).status.success();
+        eventually("it ended", || !are_others());
     };
     fail();
     eventually("it is alone", || held().iter().all(|&(_, _, children)| children <= 1));
