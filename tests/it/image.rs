@@ -1,6 +1,7 @@
 //! Images in: every form of archive, and what hostile ones are answered.
 
 mod archives;
+mod bounded;
 mod hostile;
 mod layers;
 mod saved;
