@@ -9,7 +9,7 @@
 //! | `digest` | [`Digest`], [`DiffId`], [`ChainId`], [`ImageId`] |
 //! | `id` | [`ContainerId`], [`NetworkId`], [`ContainerName`] |
 //! | `reference` | [`ImageReference`] |
-//! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`] |
+//! | `image` | [`Image`], [`Layer`], [`HistoryEntry`], [`LayerEntry`], [`Signature`] |
 //! | `analysis` | [`Analysis`], [`LayerSummary`], [`HiddenCopy`] |
 //! | `platform` | [`Platform`] |
 //! | `container`, `state` | [`Container`], [`CreateContainer`]; [`State`], [`Exit`], [`Verb`] |
@@ -56,7 +56,7 @@ pub use health::{Health, HealthCheck, HealthHistory, HealthResult};
 pub use id::{ContainerId, ContainerName, IdError, NameError, NetworkId};
 pub use image::{
     Change, ChangedEntry, Dependent, EntryKind, HistoryEntry, Image, ImageConfig, Layer,
-    LayerEntry, Whiteout,
+    LayerEntry, Signature, Whiteout,
 };
 pub use isolation::{Ipc, Isolation, Names, Sharing};
 pub use logging::{LogBounds, LogConfig, LogConfigError, LogDriver};

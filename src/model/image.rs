@@ -40,6 +40,23 @@ impl Image {
     }
 }
 
+/// A signature that an image was accepted by when it was pulled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// What is signed: the image's manifest, or an index that names it.
+    pub digest: Digest,
+    /// The text that was signed, which names that digest (containers-signature(5)).
+    pub payload: String,
+    /// The signature of that text, as base64.
+    pub signature: String,
+    /// The digest of the public key's DER.
+    pub key: Digest,
+    /// Where the policy had that key from.
+    pub key_name: String,
+    /// The name that the image was signed for, as written.
+    pub identity: String,
+}
+
 /// One layer, as stored: unpacked once, shared by every image that stands on the same chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {

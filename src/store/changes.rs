@@ -10,7 +10,8 @@ use super::{
 };
 use crate::model::{
     Container, ContainerConfig, ContainerId, ContainerName, Endpoint, Image, ImageId,
-    ImageReference, Layer, Network, NetworkId, NetworkMode, Occurrence, State, Subject, Timestamp,
+    ImageReference, Layer, Network, NetworkId, NetworkMode, Occurrence, Signature, State, Subject,
+    Timestamp,
 };
 
 /// How many lines the journal keeps.
@@ -114,6 +115,16 @@ impl<'a> RecordsMut<'a> {
         )
         .map_err(|error| self.refusal(error, || format!("image {}", image.0.short())))?;
         Ok(before)
+    }
+
+    /// Keeps what an image was accepted by; what is there already is not kept twice.
+    pub fn insert_signature(&mut self, image: ImageId, signature: &Signature) -> Answer<()> {
+        let signature = to_json(self.path(), signature)?;
+        self.change(
+            "INSERT INTO signatures (image, signature) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            (image.0.hex(), signature),
+        )
+        .map(drop)
     }
 
     /// Takes a name away; tells whether it was there.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     ChainId, Container, ContainerId, Dependent, Digest, Endpoint, Event, Image, ImageId,
-    ImageReference, Layer, Network, NetworkId, State,
+    ImageReference, Layer, Network, NetworkId, Signature, State,
 };
 
 /// The records, for reading, within a transaction.
@@ -74,6 +74,19 @@ impl<'a> Records<'a> {
             rows::layer,
         )?;
         Ok(Some(image))
+    }
+
+    /// Gives what an image was accepted by, the oldest first.
+    pub fn signatures(&self, id: ImageId) -> Answer<Vec<Signature>> {
+        let question = "SELECT signature FROM signatures WHERE image = ?1 ORDER BY rowid";
+        self.all(question, [id.0.hex()], |row| rows::json(row, 0))
+    }
+
+    /// Gives what images were accepted by, of all that have signatures.
+    pub fn all_signatures(&self) -> Answer<BTreeMap<ImageId, Vec<Signature>>> {
+        self.grouped("SELECT image, signature FROM signatures ORDER BY rowid", |row| {
+            Ok((rows::digest::<ImageId>(row, 0)?, rows::json(row, 1)?))
+        })
     }
 
     /// Gives the image that has this name.

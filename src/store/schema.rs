@@ -8,7 +8,7 @@ use super::{Layout, StoreError, rows::broken};
 use crate::sys::files;
 
 /// The layout of the records that this program reads and writes, kept in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a statement waits for another process's transaction.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,6 +86,15 @@ CREATE TABLE journal (
 ) STRICT;
 ";
 
+/// What version 2 has beyond version 1: what images were accepted by, as JSON.
+const SIGNATURES: &str = "
+CREATE TABLE signatures (
+    image TEXT NOT NULL REFERENCES images ON DELETE CASCADE,
+    signature TEXT NOT NULL,
+    PRIMARY KEY (image, signature)
+) STRICT;
+";
+
 /// Opens a connection, making what is not there. When all is there, this costs an open(2), one page and a mkdir(2).
 pub(super) fn open(layout: &Layout) -> Result<Connection, StoreError> {
     files::make_private_dir(&layout.run_root.join("containers"))?;
@@ -101,7 +110,7 @@ pub(super) fn open(layout: &Layout) -> Result<Connection, StoreError> {
     create(layout)
 }
 
-/// Makes directories, database and tables, unless another process does so first.
+/// Makes directories, database and tables, and what an older database does not have, unless another process does so first.
 fn create(layout: &Layout) -> Result<Connection, StoreError> {
     for part in ["blobs/sha256", "layers", "staging", "containers", "ended"] {
         files::make_private_dir(&layout.data_root.join(part))?;
@@ -113,18 +122,25 @@ fn create(layout: &Layout) -> Result<Connection, StoreError> {
         files::create_new(&layout.database())?;
     }
     let mut connection = connect(layout)?;
-    if version(layout, &connection)? == VERSION {
-        return Ok(connection);
-    }
-    make_tables(&mut connection).map_err(|source| broken(&layout.database(), source))?;
+    let made = match version(layout, &connection)? {
+        VERSION => Ok(()),
+        0 => make_tables(&mut connection),
+        _ => complete(&mut connection, SIGNATURES),
+    };
+    made.map_err(|source| broken(&layout.database(), source))?;
     Ok(connection)
 }
 
 fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", PAGE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    complete(connection, &format!("{TABLES}{SIGNATURES}"))
+}
+
+/// Makes tables, with which the database is as this program knows it.
+fn complete(connection: &mut Connection, tables: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(tables)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -152,7 +168,7 @@ fn version(layout: &Layout, connection: &Connection) -> Result<i64, StoreError> 
     let found: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(|source| broken(&path, source))?;
-    if found == 0 || found == VERSION {
+    if (0..=VERSION).contains(&found) {
         return Ok(found);
     }
     let words = format!(
@@ -180,6 +196,18 @@ mod tests {
         drop(connection);
         let refusal = open(&layout).unwrap_err().to_string();
         assert!(refusal.contains("version 7"), "{refusal}");
+    }
+
+    #[test]
+    fn an_older_store_gets_what_it_does_not_have() {
+        let (_root, layout) = place();
+        let connection = open(&layout).unwrap();
+        connection.execute_batch("DROP TABLE signatures; PRAGMA user_version = 1;").unwrap();
+        drop(connection);
+        let connection = open(&layout).unwrap();
+        assert_eq!(version(&layout, &connection).unwrap(), VERSION);
+        let count = "SELECT count(*) FROM signatures";
+        assert_eq!(connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
     }
 
     #[test]
