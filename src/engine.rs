@@ -25,6 +25,7 @@
 //! | `reconcile` | what [`Engine::open`] puts right after a kill -9 or a reboot |
 //! | `plan`, `spec` | from a request to a record, from a record to the runtime's spec; pure |
 //! | `starter` | the image that the demo makes out of this machine's programs |
+//! | `trust` | what the policy for images says of one |
 //! | `session` | standard streams, logs and the bell, as the front ends hold them |
 
 mod alter;
@@ -53,6 +54,7 @@ mod spec;
 mod start;
 pub mod starter;
 mod transfers;
+mod trust;
 
 use std::{
     collections::BTreeMap,
@@ -75,6 +77,7 @@ pub use registries::{Proxies, RegistryFiles};
 pub use restore::Restored;
 pub use session::{LogLine, LogOptions, LogReader, Session, SessionEnd, Stream, Watch};
 pub use start::Claimed;
+pub use trust::PolicyFile;
 
 pub use crate::{
     image::{Archive, Depth, Excerpt, Extracted, Loaded, Progress, Pulled, Pushed},
@@ -82,7 +85,7 @@ pub use crate::{
 };
 use crate::{
     image::{Ownership, Strata},
-    model::{Container, ContainerId, Event, Image, ImageId, ImageReference, Network},
+    model::{Container, ContainerId, Event, Image, ImageId, ImageReference, Network, Signature},
     monitor::{Nascent, ring},
     network::Place,
     store::{Layout, Store},
@@ -105,6 +108,8 @@ pub struct EngineConfig {
     pub privilege: Privilege,
     /// Where it is written how registries are reached.
     pub registries: RegistryFiles,
+    /// Where it is written which images are let in.
+    pub policy: PolicyFile,
 }
 
 /// As whom an engine runs.
@@ -128,6 +133,8 @@ pub struct Overview {
     pub containers: Vec<Container>,
     /// All networks, oldest first.
     pub networks: Vec<Network>,
+    /// What images were accepted by, of those that were pulled under a policy that wants signatures.
+    pub signatures: BTreeMap<ImageId, Vec<Signature>>,
     /// The journal's last entry that is contained in this.
     pub sequence: u64,
 }
@@ -257,6 +264,7 @@ impl Engine {
                 images: records.images()?,
                 containers: records.containers()?,
                 networks: records.networks()?,
+                signatures: records.all_signatures()?,
                 sequence: records.last_sequence()?,
             })
         })

@@ -24,6 +24,7 @@
 //! | `pack` | what a container has written, as a layer |
 //! | `analyze` | of what an image is made, and what of it is waste |
 //! | `browse` | files where they lie: read, taken out, taken back |
+//! | `trust` | which images a policy lets in, and by whose signature |
 //! | `staging` | where unfinished and removed things lie |
 //! | `spread` | an archive of files, unpacked for a while |
 //! | `check`, `repair` | whether the store is whole, and what is done about it |
@@ -56,6 +57,7 @@ mod staging;
 mod strata;
 mod stream;
 mod supply;
+mod trust;
 mod unpack;
 
 use std::{
@@ -78,6 +80,7 @@ pub use save::save;
 pub use spread::{Spread, spread};
 pub use staging::{delete_staged, set_aside};
 pub use strata::{Counts, Strata};
+pub use trust::{Policy, Refusal};
 pub use unpack::unpack_layer;
 
 use crate::{

@@ -16,7 +16,7 @@
 //! | 0 | [`sys`] | the kernel: mounts, namespaces, processes by descriptor, control groups, netlink, terminals; every `unsafe` |
 //! | 1 | [`store`] | where things lie: directories, the SQLite records, the journal and its bell |
 //! | 1 | [`registry`] | the distribution protocol: challenge, token, range, upload |
-//! | 2 | [`image`] | layers: unpacked once, indexed, compared; archives; pull and push |
+//! | 2 | [`image`] | layers: unpacked once, indexed, compared; archives; pull and push; which images a policy lets in |
 //! | 2 | [`runtime`] | from an OCI spec to a process in namespaces of its own |
 //! | 2 | [`network`] | bridges, leases, rules, names |
 //! | 3 | [`monitor`] | the one process that stays with each container |

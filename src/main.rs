@@ -11,7 +11,8 @@ use std::{
 use estiba::{
     cli::{self, Outcome, Roots, Surroundings},
     engine::{
-        self, Engine, EngineConfig, EngineError, ErrorKind, Privilege, Proxies, RegistryFiles,
+        self, Engine, EngineConfig, EngineError, ErrorKind, PolicyFile, Privilege, Proxies,
+        RegistryFiles,
     },
     monitor, oci,
     sys::{clock, userns},
@@ -104,18 +105,38 @@ fn open(roots: Roots, surroundings: &Surroundings) -> engine::Result<Engine> {
         program: PathBuf::from(PROGRAM),
         privilege,
         registries: registry_files(surroundings),
+        policy: policy_file(surroundings, is_root),
     })
+}
+
+/// Gives where the policy for images lies: the machine's, or for an ordinary user, as with podman, one of the user's own before that.
+fn policy_file(surroundings: &Surroundings, is_root: bool) -> PolicyFile {
+    if let Some(path) = variable(surroundings, "ESTIBA_POLICY") {
+        return PolicyFile::Named(surroundings.directory.join(path));
+    }
+    let own = config_home(surroundings).filter(|_| !is_root);
+    let own = own.map(|config| config.join("estiba/policy.json"));
+    PolicyFile::Usual(own.into_iter().chain([PathBuf::from("/etc/estiba/policy.json")]).collect())
+}
+
+/// Gives a variable that is not empty.
+fn variable(surroundings: &Surroundings, key: &str) -> Option<String> {
+    surroundings.variables.get(key).filter(|value| !value.is_empty()).cloned()
+}
+
+/// Gives where the user's configuration lies (XDG Base Directory Specification 0.8).
+fn config_home(surroundings: &Surroundings) -> Option<PathBuf> {
+    variable(surroundings, "XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable(surroundings, "HOME").map(|home| Path::new(&home).join(".config")))
 }
 
 /// Gives where it is written how registries are reached: where Docker's and Podman's clients look.
 fn registry_files(surroundings: &Surroundings) -> RegistryFiles {
-    let variable =
-        |key: &str| surroundings.variables.get(key).filter(|value| !value.is_empty()).cloned();
+    let variable = |key: &str| variable(surroundings, key);
     let either = |key: &str| variable(key).or_else(|| variable(&key.to_lowercase()));
     let home = variable("HOME").map(PathBuf::from);
-    let config = variable("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| home.as_ref().map(|home| home.join(".config")));
+    let config = config_home(surroundings);
     let personal = |name: &str| config.iter().map(|config| config.join(name)).collect::<Vec<_>>();
     let docker = variable("DOCKER_CONFIG")
         .map(PathBuf::from)

@@ -11,7 +11,8 @@ use super::{arguments::InspectOptions, containers::for_all, output, template::Fo
 use crate::{
     engine::{self, Engine, EngineError, ErrorKind, Result},
     model::{
-        Container, Endpoint, HealthHistory, Image, Mount, MountKind, Network, NetworkMode, State,
+        Container, Endpoint, HealthHistory, Image, Mount, MountKind, Network, NetworkMode,
+        Signature, State,
     },
 };
 
@@ -46,7 +47,9 @@ fn look_up(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value> {
             "container" => engine.container(name).and_then(|container| {
                 of_container(engine, &container, &engine.health(container.id)?)
             }),
-            "image" => engine.image(name).map(|image| of_image(&image)),
+            "image" => engine
+                .image(name)
+                .and_then(|image| Ok(of_image(&image, &engine.signatures(image.id)?))),
             _ => engine.network(name).map(|network| of_network(&network)),
         };
         match found {
@@ -250,7 +253,7 @@ fn of_network_settings(container: &Container, names: &[String]) -> Value {
     })
 }
 
-fn of_image(image: &Image) -> Value {
+fn of_image(image: &Image, signatures: &[Signature]) -> Value {
     let config = &image.config;
     let as_set = |names: &[String]| -> Map<String, Value> {
         names.iter().map(|name| (name.clone(), json!({}))).collect()
@@ -266,6 +269,7 @@ fn of_image(image: &Image) -> Value {
         "Author": config.author.as_deref().unwrap_or_default(),
         "Comment": config.history.last().map(|step| step.comment.as_str()).unwrap_or_default(),
         "Size": image.size(),
+        "Signatures": signatures.iter().map(of_signature).collect::<Vec<_>>(),
         "RootFS": {
             "Type": "layers",
             "Layers": image.layers.iter().map(|layer| layer.diff.to_string()).collect::<Vec<_>>(),
@@ -282,6 +286,16 @@ fn of_image(image: &Image) -> Value {
             "StopSignal": config.stop_signal.as_deref().unwrap_or_default(),
             "Healthcheck": health::of_check(&config.health),
         },
+    })
+}
+
+/// Tells by what an image was accepted; Docker has nothing like it.
+fn of_signature(signature: &Signature) -> Value {
+    json!({
+        "SignedBy": signature.key_name,
+        "KeyDigest": signature.key.to_string(),
+        "Identity": signature.identity,
+        "Digest": signature.digest.to_string(),
     })
 }
 

@@ -50,6 +50,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown image or network, [`ErrorKind::Conflict`] for a name in use,
+    /// [`ErrorKind::Permission`] for an image that the policy does not let run,
     /// [`ErrorKind::Invalid`] for a request that makes no sense.
     pub fn create(&self, request: &CreateContainer) -> Result<Container> {
         let (image, draft) = self.draft(request)?;
@@ -83,6 +84,7 @@ impl Engine {
         request: &CreateContainer,
     ) -> Result<(Image, impl Fn(ContainerName) -> Container + use<>)> {
         let image = self.image(&request.image)?;
+        self.admit(&image, &request.image)?;
         let id = ContainerId::from_bytes(names::random()?);
         let network = self.network_mode(request.network.as_ref())?;
         let request = &*self.with_neighbours(request)?;

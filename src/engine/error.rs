@@ -135,6 +135,11 @@ impl From<ImageError> for EngineError {
             ImageError::Kernel(cause) => cause.into(),
             ImageError::Store(cause) => cause.into(),
             ImageError::Registry(cause) => cause.into(),
+            ImageError::Refused(refusal) => {
+                Self::new(ErrorKind::Permission, refusal.to_string()).hint(refusal.next_step())
+            }
+            ImageError::Policy { .. } => Self::new(ErrorKind::Invalid, error.to_string())
+                .hint("correct it, see containers-policy.json(5); until then nothing is let in"),
             ImageError::Write(_) => Self::new(ErrorKind::Storage, error.to_string()),
             ImageError::Form(_)
             | ImageError::Read(_)

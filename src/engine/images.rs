@@ -17,14 +17,17 @@ impl Engine {
     /// Loads every image of an OCI layout (folder or tar) or a docker-archive; which one it is, it finds out.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when the archive is broken or hostile, [`ErrorKind::Cancelled`]; the store is as it was.
+    /// [`ErrorKind::Invalid`] when the archive is broken or hostile, [`ErrorKind::Permission`] when the policy does not let it in,
+    /// [`ErrorKind::Cancelled`]; the store is as it was.
     pub fn load(
         &self,
         archive: Archive<'_>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Loaded>> {
-        Ok(image::load(self.layout(), self.ownership(), archive, cancel, progress)?)
+        let policy = self.policy()?;
+        let what = (archive, policy.as_ref());
+        Ok(image::load(self.layout(), self.ownership(), what, cancel, progress)?)
     }
 
     /// Finds an image by reference, id, or the beginning of an id.

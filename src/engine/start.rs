@@ -47,8 +47,10 @@ impl Engine {
     /// Claims a container and leases its addresses: nobody else starts or removes it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] when it runs, [`ErrorKind::Exhausted`] when a network has no address left.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] when it runs, [`ErrorKind::Exhausted`] when a network has no address left,
+    /// [`ErrorKind::Permission`] when the policy does not let its image run any more.
     pub fn claim(&self, id: ContainerId) -> Result<Claimed<'_>> {
+        self.admit_again(id)?;
         let (monitor, claimant) = self.claimant()?;
         let (container, image, networks) = self.store().write(|records| {
             let container = existing(records, id)?;

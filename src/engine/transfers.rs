@@ -15,7 +15,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Permission`] and [`ErrorKind::Registry`] for what registries do, [`ErrorKind::Invalid`] for an
-    /// image that is broken or hostile, [`ErrorKind::Cancelled`]; no image came in.
+    /// image that is broken or hostile, or a policy that is, [`ErrorKind::Permission`] for an image that the policy does not let in,
+    /// [`ErrorKind::Cancelled`]; no image came in.
     pub fn pull(
         &self,
         references: &[ImageReference],
@@ -28,7 +29,8 @@ impl Engine {
             let repository = self.config().registries.repository(reference, cancel)?;
             wishes.push(Wish { reference: reference.clone(), repository });
         }
-        let what = (wishes.as_slice(), platform);
+        let policy = self.policy()?;
+        let what = (wishes.as_slice(), platform, policy.as_ref());
         Ok(image::pull(self.layout(), self.ownership(), what, cancel, progress)?)
     }
 

@@ -159,6 +159,17 @@ pub(super) fn manifest(
     Ok(Manifest { config, layers })
 }
 
+/// Reads what is attached to an image as one more manifest, signatures for instance: its blobs, whatever they are.
+///
+/// # Errors
+/// [`ImageError::Document`].
+pub(super) fn attachment(bytes: &[u8], object: &str) -> Result<Vec<Descriptor>, ImageError> {
+    match Any::read(bytes, object, &[OCI_MANIFEST, DOCKER_MANIFEST])? {
+        Any { manifests: None, layers: Some(layers), .. } => Ok(layers),
+        _ => Err(wrong(object, "it is no manifest")),
+    }
+}
+
 /// One image of a docker-archive's `manifest.json`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,12 +1,14 @@
 //! Why an image was not taken in or shown.
 
-use std::{fmt, io};
+use std::{fmt, io, path::PathBuf};
 
+use super::trust::Refusal;
 use crate::{model::Digest, registry::RegistryError, store::StoreError, sys::SysError};
 
 /// Why an image was not taken in or shown.
 ///
-/// [`ImageError::Kernel`] and [`ImageError::Store`] are failures of this machine; everything else is a fault of the archive.
+/// [`ImageError::Kernel`] and [`ImageError::Store`] are failures of this machine, [`ImageError::Refused`] and [`ImageError::Policy`] are what its owner
+/// wants; everything else is a fault of the archive.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The kernel refused a file.
@@ -18,6 +20,17 @@ pub enum ImageError {
     /// A registry did not do it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The policy does not let it in.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// The policy cannot be understood.
+    #[error("policy {} cannot be understood: {}", path.display(), printable(reason))]
+    Policy {
+        /// Where it lies.
+        path: PathBuf,
+        /// Which entry, and what is wrong with it.
+        reason: String,
+    },
     /// It is no archive that holds images.
     #[error("it is neither an OCI layout nor a docker-archive: {0}")]
     Form(&'static str),
@@ -176,7 +189,7 @@ pub enum EntryFault {
 }
 
 /// Makes text out of an archive fit to be shown: control characters written out, at most 200 characters.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut shown = String::new();
     for (place, character) in text.chars().enumerate() {

@@ -165,6 +165,9 @@ impl Admission<'_> {
                 records.set_reference(reference, image.id)?;
                 journal(records, image.id, Occurrence::Tag, Some(reference))?;
             }
+            for signature in &image.signatures {
+                records.insert_signature(image.id, signature)?;
+            }
             loaded.push(Loaded { image: image.id, references: image.references.clone() });
         }
         Ok(Some(loaded))

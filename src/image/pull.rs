@@ -10,6 +10,7 @@ use super::{
     resolve::{Wanted, manifest_of, verify, wanted},
     source::{LONGEST_DOCUMENT, blob_name},
     staging::Staging,
+    trust::{Attached, Policy},
 };
 use crate::{
     model::{Digest, ImageId, ImageReference, Occurrence, Platform},
@@ -40,14 +41,14 @@ pub struct Pulled {
     pub is_new: bool,
 }
 
-/// Pulls images; with `platform`, for other machines than this one. Writes journal lines `Pull` and `Tag`.
+/// Pulls images; with `platform`, for other machines than this one; with `policy`, only what it accepts. Writes journal lines `Pull` and `Tag`.
 ///
 /// # Errors
-/// [`ImageError::Registry`], and every other: the store is as it was, except that what has come of layers is kept for the next try, unless it was cancelled or the disk is full.
+/// [`ImageError::Refused`], [`ImageError::Registry`], and every other: the store is as it was, except that what has come of layers is kept for the next try, unless it was cancelled or the disk is full.
 pub fn pull(
     layout: &Layout,
     ownership: Ownership,
-    (wishes, platform): (&[Wish], Option<&Platform>),
+    (wishes, platform, policy): (&[Wish], Option<&Platform>, Option<&Policy>),
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Pulled>, ImageError> {
@@ -57,7 +58,7 @@ pub fn pull(
     let mut images: Vec<Wanted> = Vec::new();
     let mut pulled = Vec::with_capacity(wishes.len());
     for wish in wishes {
-        let (image, digest) = resolve(layout, wish, platform, &mut remote)?;
+        let (image, digest) = resolve(layout, wish, (platform, policy), &mut remote)?;
         let before = store.read(|records| records.image_by_reference(&wish.reference))?;
         pulled.push(Pulled {
             reference: wish.reference.clone(),
@@ -66,7 +67,10 @@ pub fn pull(
             is_new: before != Some(image.id),
         });
         match images.iter_mut().find(|known| known.id == image.id) {
-            Some(known) => known.references.extend(image.references),
+            Some(known) => {
+                known.references.extend(image.references);
+                known.signatures.extend(image.signatures);
+            }
             None => images.push(image),
         }
     }
@@ -89,7 +93,7 @@ pub fn pull(
 fn resolve(
     layout: &Layout,
     wish: &Wish,
-    platform: Option<&Platform>,
+    (platform, policy): (Option<&Platform>, Option<&Policy>),
     remote: &mut Remote<'_>,
 ) -> Result<(Wanted, Digest), ImageError> {
     let Wish { reference, repository } = wish;
@@ -116,6 +120,15 @@ fn resolve(
     };
     let here = Platform::here();
     let (descriptor, bytes) = manifest_of(&fetch, &top, platform.unwrap_or(&here))?;
+    // Before anything else is asked for: nothing comes of what is refused.
+    let signatures = match policy {
+        Some(policy) => {
+            let mut digests = vec![descriptor.digest, digest];
+            digests.dedup();
+            policy.judge(reference, &digests, &Attached(repository))?
+        }
+        None => Vec::new(),
+    };
     let object = format!("manifest {}", descriptor.digest.short());
     let manifest = documents::manifest(&bytes, &object, &descriptor.media_type)?;
     let config = document(layout, repository, &manifest.config)?;
@@ -124,7 +137,8 @@ fn resolve(
         blobs.push((blob_name(layer.digest), Some((layer.digest, layer.size))));
         remote.add(layer.digest, Origin { repository: repository.clone(), urls: layer.urls });
     }
-    let image = wanted(config, Some(bytes), vec![reference.clone()], blobs)?;
+    let image =
+        Wanted { signatures, ..wanted(config, Some(bytes), vec![reference.clone()], blobs)? };
     fits(&image, platform)?;
     Ok((image, digest))
 }

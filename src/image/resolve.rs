@@ -11,7 +11,7 @@ use super::{
     source::{Source, blob_name},
     stream::digest_of,
 };
-use crate::model::{ChainId, DiffId, Digest, ImageId, ImageReference, Platform};
+use crate::model::{ChainId, DiffId, Digest, ImageId, ImageReference, Platform, Signature};
 
 /// How many indexes may stand one in another.
 const DEEPEST: usize = 4;
@@ -27,6 +27,8 @@ pub(super) struct Wanted {
     pub(super) manifest_bytes: Option<Vec<u8>>,
     pub(super) references: Vec<ImageReference>,
     pub(super) layers: Vec<WantedLayer>,
+    /// What it is accepted by.
+    pub(super) signatures: Vec<Signature>,
 }
 
 /// A layer of an image that an archive holds.
@@ -243,7 +245,8 @@ pub(super) fn wanted(
         below = Some(chain);
         layers.push(WantedLayer { chain, diff, blob, name });
     }
-    Ok(Wanted { id, config, config_bytes, manifest_bytes, references, layers })
+    let signatures = Vec::new();
+    Ok(Wanted { id, config, config_bytes, manifest_bytes, references, layers, signatures })
 }
 
 /// Names a layer together with what is below it (image-spec, config.md §layer-chainid).

@@ -121,6 +121,14 @@ pub fn target(path: &Path) -> Result<PathBuf> {
     fs::read_link(path).at_path("read", path)
 }
 
+/// Gives the path of what is there without links, absolute.
+///
+/// # Errors
+/// What the kernel says, with the path.
+pub fn resolved(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).at_path("find", path)
+}
+
 /// Replaces a whole file so that a reader sees the old or the new one, also after a power cut.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::fs;
 
 use estiba::engine::{
-    Engine, EngineConfig, ErrorKind, Privilege, RegistryFiles, Shelf, starter::STARTER,
+    Engine, EngineConfig, ErrorKind, PolicyFile, Privilege, RegistryFiles, Shelf, starter::STARTER,
 };
 
 use crate::support::{Host, is_root, skip};
@@ -16,6 +16,7 @@ fn engine(host: &Host) -> Engine {
         program: env!("CARGO_BIN_EXE_estiba").into(),
         privilege: Privilege::Rootful,
         registries: RegistryFiles::default(),
+        policy: PolicyFile::default(),
     })
     .unwrap()
 }

@@ -38,17 +38,13 @@ pub(crate) fn ownership() -> Ownership {
 impl Place {
     pub(crate) fn load(&self, archive: &[u8]) -> Result<Vec<Loaded>, ImageError> {
         let mut stream = archive;
-        load(
-            &self.layout,
-            ownership(),
-            Archive::Stream(&mut stream),
-            &Cancel::default(),
-            &mut |_| {},
-        )
+        let archive = (Archive::Stream(&mut stream), None);
+        load(&self.layout, ownership(), archive, &Cancel::default(), &mut |_| {})
     }
 
     pub(crate) fn load_path(&self, path: &Path) -> Result<Vec<Loaded>, ImageError> {
-        load(&self.layout, ownership(), Archive::Path(path), &Cancel::default(), &mut |_| {})
+        let archive = (Archive::Path(path), None);
+        load(&self.layout, ownership(), archive, &Cancel::default(), &mut |_| {})
     }
 
     pub(crate) fn images(&self) -> Vec<Image> {

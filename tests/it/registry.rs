@@ -1,11 +1,13 @@
-//! Registries: Debian's own, with TLS, with passwords, behind a proxy that breaks things; and hostile ones.
+//! Registries: Debian's own, with TLS, with passwords, behind a proxy that breaks things; hostile ones; and whom to trust.
 
 mod faults;
 mod hostile;
 mod hub;
 mod proxy;
 pub(crate) mod server;
+mod shelf;
 mod transfers;
+mod trust;
 
 use std::{fs, path::PathBuf};
 

@@ -16,7 +16,7 @@ pub(in crate::cli) struct PullOptions {
     /// Take the image for this platform, like linux/arm64
     #[arg(long, value_name = "PLATFORM")]
     pub(in crate::cli) platform: Option<Platform>,
-    /// Accepted for Docker's sake; signatures are not checked
+    /// Accepted for Docker's sake; which signatures are wanted stands in policy.json
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", hide = true)]
     pub(in crate::cli) disable_content_trust: Option<bool>,
     /// Names, with tag or digest

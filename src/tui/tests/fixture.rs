@@ -167,6 +167,7 @@ pub(super) fn overview() -> Overview {
         networks: vec![network(1, "bridge"), network(2, "backend")],
         images,
         containers,
+        signatures: BTreeMap::new(),
         sequence: 7,
     }
 }

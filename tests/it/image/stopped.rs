@@ -85,12 +85,13 @@ fn a_load_that_is_stopped_among_its_layers_leaves_the_store_as_it_was() {
     let archive = image(&["one", "two", "three"], "second:1").tar();
     let cancel = Cancel::default();
     let mut told = Vec::new();
-    let outcome =
-        load(&place.layout, ownership(), Archive::Stream(&mut &archive[..]), &cancel, &mut |it| {
-            // That the first layer is here is told before any other is begun.
-            cancel.cancel();
-            told.push(it.phase);
-        });
+    let mut stream = &archive[..];
+    let archive = (Archive::Stream(&mut stream), None);
+    let outcome = load(&place.layout, ownership(), archive, &cancel, &mut |it| {
+        // That the first layer is here is told before any other is begun.
+        cancel.cancel();
+        told.push(it.phase);
+    });
     assert!(matches!(outcome, Err(ImageError::Registry(RegistryError::Cancelled))), "{outcome:?}");
     assert_eq!(told, ["exists"]);
     assert_eq!(place.everything(), before);

@@ -1,79 +1,20 @@
 //! Registries that mean no good: what they say is refused with the reason, and nothing of it stays.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::{
     assert_tidy, layer,
     proxy::{Fate, Proxy},
     server::host,
+    shelf::{INDEX, MANIFEST, Shelf},
 };
 use crate::{
-    image::{config, gzip, hex},
+    image::{gzip, hex},
     support::Host,
 };
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
-
-/// What a registry of the test's own has: manifests by name with their media type, blobs by digest.
-#[derive(Clone, Default)]
-struct Shelf {
-    manifests: BTreeMap<String, (String, Vec<u8>)>,
-    blobs: BTreeMap<String, Vec<u8>>,
-}
-
-impl Shelf {
-    fn blob(&mut self, bytes: &[u8], media_type: &str) -> Value {
-        let digest = format!("sha256:{}", hex(bytes));
-        self.blobs.insert(digest.clone(), bytes.to_vec());
-        json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
-    }
-
-    /// Puts a manifest there, under its digest and under a tag.
-    fn manifest(&mut self, tag: &str, media_type: &str, content: &Value) -> Value {
-        let bytes = content.to_string().into_bytes();
-        let digest = format!("sha256:{}", hex(&bytes));
-        for name in [tag, &digest] {
-            self.manifests.insert(name.to_owned(), (media_type.to_owned(), bytes.clone()));
-        }
-        json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
-    }
-
-    /// Puts a good image there, changed before it is written.
-    fn image(&mut self, tag: &str, seed: u64, change: impl FnOnce(&mut Value)) -> Value {
-        let tar = layer("file", seed, 3000);
-        let config = self.blob(&config(&[&tar]), "application/vnd.oci.image.config.v1+json");
-        let layer = self.blob(&gzip(&tar), LAYER);
-        let mut manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
-        change(&mut manifest);
-        self.manifest(tag, MANIFEST, &manifest)
-    }
-
-    /// Serves what is there.
-    fn open(self) -> Proxy {
-        Proxy::start("127.0.0.1:1", move |request| {
-            let Some((_, name)) = request.path.rsplit_once('/') else {
-                return Fate::Answer(404, String::new());
-            };
-            if request.path == "/v2/" {
-                return Fate::Say(String::from("{}").into_bytes(), String::new());
-            }
-            if request.path.contains("/manifests/") {
-                if let Some((media_type, bytes)) = self.manifests.get(name) {
-                    return Fate::Say(bytes.clone(), format!("Content-Type: {media_type}\r\n"));
-                }
-            } else if let Some(bytes) = self.blobs.get(name) {
-                return Fate::Say(bytes.clone(), String::new());
-            }
-            Fate::Answer(404, String::new())
-        })
-    }
-}
 
 /// Pulls what must be refused; gives what is said.
 fn refused(host: &Host, registry: &Proxy, tag: &str) -> String {
