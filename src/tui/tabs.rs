@@ -16,7 +16,7 @@ use super::{
     widgets::text::{pad_left, pad_right, sanitize},
 };
 use crate::model::{
-    Container, Endpoint, Health, Image, ImageReference, Network, NetworkMode, State,
+    Container, Endpoint, Health, Image, ImageReference, Network, NetworkMode, Signature, State,
 };
 
 /// Writes what a tab says of a thing.
@@ -166,6 +166,7 @@ impl Page<'_> {
     fn config(self, image: &Image) -> Self {
         let config = &image.config;
         let platform = format!("{}/{}", config.os, config.architecture);
+        let signatures = self.facts.signatures_of(image.id);
         let page = self
             .badge_row("image", image)
             .row("entry point", &config.entrypoint.join(" "))
@@ -176,8 +177,13 @@ impl Page<'_> {
             .row("volumes", &config.volumes.join(" "))
             .row("stop signal", config.stop_signal.as_deref().unwrap_or(""))
             .row("platform", &platform)
-            .row("author", config.author.as_deref().unwrap_or(""))
-            .blank();
+            .row("author", config.author.as_deref().unwrap_or(""));
+        let page = signatures.iter().fold(page, |page, signature| {
+            let Signature { key_name, key, identity, .. } = signature;
+            page.row("signed by", &format!("{key_name} ({})", key.short()))
+                .row("signed as", identity)
+        });
+        let page = page.blank();
         let labels = config.labels.iter();
         let page =
             labels.fold(page, |page, (name, value)| page.row("label", &format!("{name}={value}")));

@@ -7,7 +7,7 @@ use crate::{
     engine::Overview,
     model::{
         ChainId, Container, ContainerId, Health, HealthHistory, Image, ImageId, Network, NetworkId,
-        NetworkMode, Rates, Readings, Sample, State, Timestamp, units,
+        NetworkMode, Rates, Readings, Sample, Signature, State, Timestamp, units,
     },
 };
 
@@ -211,6 +211,11 @@ impl Facts {
     pub(crate) fn container(&self, id: ContainerId) -> Option<&Container> {
         let mut all = self.overview.containers.iter();
         all.find(|container| container.id == id)
+    }
+
+    /// Gives what an image was accepted by.
+    pub(crate) fn signatures_of(&self, id: ImageId) -> &[Signature] {
+        self.overview.signatures.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// Finds an image.

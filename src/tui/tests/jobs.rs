@@ -1,8 +1,9 @@
 //! Pulling, and the list of what is being done.
 
-use super::fixture::{frame, image_id, model, press, send, text, type_word};
+use super::fixture::{frame, image_id, model, overview, press, send, text, type_word};
 use crate::{
     engine::Progress,
+    model::{Digest, Signature},
     tui::{
         model::{Model, Overlay},
         msg::{Effect, Failure, Msg, Task},
@@ -88,6 +89,62 @@ fn several_names_are_one_job_and_a_path_is_an_archive() {
     press(&mut model, "2 j x");
     assert!(shown(&mut model).contains("To ./debian-12.tar▌"));
     assert_eq!(tasks(&mut model, "enter"), [Task::Save(image_id(1), "./debian-12.tar".into())]);
+}
+
+#[test]
+fn what_a_policy_refuses_is_told_whole() {
+    for size in [(80, 24), SIZE] {
+        let mut model = model(size);
+        press(&mut model, "P");
+        type_word(&mut model, "r.example/team/app:1");
+        press(&mut model, "enter");
+        let number = *model.jobs.keys().next().unwrap();
+        let digest = "4".repeat(64);
+        let failure = Failure {
+            message: format!(
+                "r.example/team/app:1 is refused by /etc/estiba/policy.json, entry docker \"r.example\": there is no signature of sha256:{digest}"
+            ),
+            hint: Some("have it signed: cosign sign --key KEY r.example/team/app:1".to_owned()),
+            grave: true,
+        };
+        send(&mut model, Msg::Finished(number, Err(failure)));
+        let screen = shown(&mut model);
+        for words in ["r.example/team/app:1 is refused by", &digest, "cosign sign --key KEY"] {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn by_whom_an_image_is_signed_is_told() {
+    let mut world = overview();
+    let signature = Signature {
+        digest: Digest::from_bytes([1; 32]),
+        payload: String::new(),
+        signature: String::new(),
+        key: Digest::from_bytes([0xab; 32]),
+        key_name: "/etc/estiba/cosign.pub".to_owned(),
+        identity: "r.example/team/app\u{1b}[31m".to_owned(),
+    };
+    let all = world.images.iter().map(|image| (image.id, vec![signature.clone()]));
+    world.signatures = all.collect();
+    world.sequence += 1;
+    let mut model = model(SIZE);
+    send(&mut model, Msg::Loaded(Ok(world)));
+    press(&mut model, "2 l");
+    let screen = (0..5)
+        .map(|_| {
+            press(&mut model, "]");
+            shown(&mut model)
+        })
+        .find(|screen| screen.contains("signed by"))
+        .unwrap();
+    for words in
+        ["signed by    /etc/estiba/cosign.pub (abababababab)", "signed as    r.example/team/app"]
+    {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains('\u{1b}'));
 }
 
 #[test]

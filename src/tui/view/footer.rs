@@ -8,6 +8,7 @@ use ratatui::{
 };
 
 use super::{
+    dialogs::wrapped,
     header::counted,
     paint::{dialog, put, put_all, row},
 };
@@ -18,7 +19,7 @@ use crate::tui::{
     layout::Areas,
     model::{Depth, Model, Overlay, Pane, Tab},
     update::{is_in_files, layers},
-    widgets::text::{sanitize, width},
+    widgets::text::{pad_right, sanitize, width},
 };
 
 /// The most hints there are.
@@ -26,6 +27,9 @@ const HINTS: usize = 8;
 
 /// Texts, each in its style.
 type Pieces = Vec<(String, Style)>;
+
+/// How many lines a message may take.
+const HIGHEST: usize = 6;
 
 /// One hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,16 +197,25 @@ fn pieces(hint: &Hint, model: &Model) -> Pieces {
     }
 }
 
-/// Draws the newest messages above the footer, at the right.
+/// Draws the newest messages above the footer, at the right; a long one takes several lines.
 pub(super) fn draw_toasts(buffer: &mut Buffer, area: Rect, model: &Model) {
-    let shown = model.toasts.standing.iter().rev().take(3);
-    for (toast, y) in shown.zip((area.y..area.bottom()).rev()) {
-        let text = format!(" {} ", sanitize(&toast.text));
-        let columns = u16::try_from(width(&text)).unwrap_or(area.width).min(area.width);
-        let place = Rect::new(area.right() - columns, y, columns, 1);
-        Clear.render(place, buffer);
+    let mut free = area.bottom();
+    for toast in model.toasts.standing.iter().rev().take(3) {
+        let mut lines = wrapped(&sanitize(&toast.text), usize::from(area.width.saturating_sub(2)));
+        lines.truncate(HIGHEST);
+        let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
+        let columns = u16::try_from(widest + 2).unwrap_or(area.width).min(area.width);
         let style = model.theme.tone(toast.tone).patch(model.theme.cursor);
-        put(buffer, (place.x, place.y), columns, &text, style);
+        for line in lines.iter().rev() {
+            if free == area.y {
+                return;
+            }
+            free -= 1;
+            let place = Rect::new(area.right() - columns, free, columns, 1);
+            Clear.render(place, buffer);
+            let text = format!(" {} ", pad_right(line, widest));
+            put(buffer, (place.x, place.y), columns, &text, style);
+        }
     }
 }
 
