@@ -4,6 +4,7 @@
 //! enter here: they are resolved by descriptor.
 #![expect(clippy::disallowed_methods, reason = "this file is what those methods are replaced by")]
 
+mod lock;
 mod size;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use lock::lock_whole;
 pub use size::{size_if_there, tree_size};
 
 use super::{At as _, Result};
@@ -287,14 +289,6 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
         .at_path("lock", path)?;
     let is_there = file.metadata().at_path("look at", path)?.nlink() > 0;
     Ok(is_there.then_some(file))
-}
-
-/// Waits until nobody else has an open file locked (`flock(2)`), or, `shared`, nobody but others who share, and locks it until it is closed.
-///
-/// # Errors
-/// What the kernel says, with the path.
-pub fn lock_whole(file: &File, path: &Path, shared: bool) -> Result<()> {
-    if shared { file.lock_shared() } else { file.lock() }.at_path("lock", path)
 }
 
 /// Tells whether another process has this file locked.

@@ -429,6 +429,31 @@ fn a_start_and_a_removal_wait_for_copies_and_copies_for_them() {
 }
 
 #[test]
+fn an_export_that_nobody_reads_is_not_waited_for_for_ever() {
+    let host = Host::with_starter();
+    let script = "head -c 3000000 /dev/zero > /srv/big; echo again >> /srv/count";
+    host.ok(&["run", "--name", "a", STARTER, "sh", "-c", script]);
+    let export = stuck_export(&host, "a");
+    let asked = [&["start", "a"][..], &["rm", "a"], &["cp", "-", "a:/srv"]];
+    let answers = asked.map(|words| {
+        let mut command = host.command(words);
+        command.stdin(Stdio::null());
+        std::thread::spawn(move || answer_in_time(command))
+    });
+    for (words, answer) in asked.iter().zip(answers) {
+        let output = answer.join().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("container a"), "{words:?}: {said}");
+    }
+    assert_eq!(host.field("a", "{{.State.Status}}"), "exited");
+    // Nothing has happened to it, and the export is whole when its reader goes on.
+    assert!(finished(export).len() > 3_000_000);
+    host.ok(&["start", "a"]);
+    assert_eq!(host.ok(&["wait", "a"]), "0");
+    host.assert_clean();
+}
+
+#[test]
 fn a_copy_that_is_killed_leaves_nothing_in_the_way() {
     let host = Host::with_starter();
     host.ok(&["run", "--name", "a", STARTER, "sh", "-c", "head -c 3000000 /dev/zero > /srv/big"]);

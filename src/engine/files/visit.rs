@@ -27,6 +27,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long others who look at a container's files are waited for: a reader of an export that has stopped reading would be waited for for ever.
+const VISITORS: Duration = Duration::from_secs(10);
+
 /// What a visitor does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -34,6 +37,16 @@ pub(super) enum Purpose {
     Look,
     /// Copies in or out, also through what is mounted into it.
     Copy,
+}
+
+/// Says that somebody looks at a container's files and does not come to an end.
+fn is_visited(container: &Container) -> EngineError {
+    let name = &container.name;
+    let message = format!(
+        "the files of container {name} are in use by another command (export, cp, commit or diff)"
+    );
+    EngineError::new(ErrorKind::Conflict, message)
+        .hint("let whoever reads its output go on, or end that command, and try again")
 }
 
 impl Engine {
@@ -71,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// Waits until nobody visits the files of a container that does not run, and keeps others from beginning to.
+    /// Waits until nobody visits the files of a container that does not run, and keeps others from beginning to; [`ErrorKind::Conflict`] when they stay.
     pub(in crate::engine) fn lock_out_visitors(&self, id: ContainerId) -> Result<Option<File>> {
         let path = lock_of(&self.layout().container(id));
         // Made by the first visitor: a container that nobody visits has none.
@@ -82,8 +95,10 @@ impl Engine {
             Err(error) if error.is_not_found() => Ok(None),
             file => {
                 let file = file?;
-                files::lock_whole(&file, &path, false)?;
-                Ok(Some(file))
+                if files::lock_whole(&file, &path, false, VISITORS)? {
+                    return Ok(Some(file));
+                }
+                Err(is_visited(&self.container_by_id(id)?))
             }
         }
     }
@@ -99,7 +114,9 @@ impl Engine {
         let path = lock_of(&place);
         let mut options = std::fs::OpenOptions::new();
         let file = files::open_with(&path, options.write(true).create(true).truncate(false))?;
-        files::lock_whole(&file, &path, purpose == Purpose::Look)?;
+        if !files::lock_whole(&file, &path, purpose == Purpose::Look, VISITORS)? {
+            return Err(is_visited(container));
+        }
         if self
             .store()
             .read(|records| Ok::<_, EngineError>(records.container(container.id)?))?
