@@ -246,7 +246,7 @@ fn notes_stay_with_a_container() {
     ]);
     assert_eq!(fs::read_to_string(id_file).unwrap(), id);
     assert_eq!(host.field("a", "{{json .Config.Labels}} {{.HostConfig.Annotations.x}} {{json .Config.ExposedPorts}} {{.Config.StopTimeout}} {{.Config.StopSignal}}"),
-        r#"{"a":"1","b":"","c":"3","estiba.demo":"1"} y {"80/tcp":{}} 3 2"#);
+        r#"{"a":"1","b":"","c":"3","estiba.demo":"1"} y {"80/tcp":{}} 3 SIGINT"#);
     let said = host.fails(125, &["run", "--cidfile", id_file, STARTER, "true"]);
     assert!(said.contains("container ID file found"), "{said}");
     let said = host.fails(125, &["run", "--label-file", "/absent", STARTER, "true"]);
